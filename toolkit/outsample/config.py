@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
+from outsample.checks import check_choice, set_bool, set_number, set_value, set_whole
 from outsample.errors import ConfigError, nearest
 
 __all__ = [
@@ -27,9 +26,7 @@ __all__ = [
     "Execution",
     "MarketPreset",
     "SandboxPolicy",
-    "Settings",
     "Thresholds",
-    "load_settings",
     "market_preset",
     "option_names",
     "resolve_options",
@@ -66,9 +63,9 @@ class Costs:
     def __post_init__(self) -> None:
         for name, high in (("fee_ratio", 0.2), ("tax_ratio", 0.2), ("slippage", MAXIMUM_SLIPPAGE)):
             hint = "slippage is a fraction of traded value: 0.0005 is 5 basis points." if name == "slippage" else ""
-            _set_number(self, name, low=0.0, high=high, hint=hint)
+            set_number(self, name, low=0.0, high=high, hint=hint)
         for name in ("borrow_rate", "financing_rate"):
-            _set_number(self, name, low=0.0, high=10.0)
+            set_number(self, name, low=0.0, high=10.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,30 +140,30 @@ class Execution:
     check: bool = False
 
     def __post_init__(self) -> None:
-        _set(self, "resample", _as_resample(self.resample))
-        _set(self, "resample_offset", _as_offset(self.resample_offset))
+        set_value(self, "resample", _as_resample(self.resample))
+        set_value(self, "resample_offset", _as_offset(self.resample_offset))
         for name in ("start", "end"):
-            _set(self, name, _as_timestamp(name, getattr(self, name)))
+            set_value(self, name, _as_timestamp(name, getattr(self, name)))
         if self.start is not None and self.end is not None and _naive(self.start) > _naive(self.end):
             raise ConfigError(f"start must not be after end. Got start={self.start}, end={self.end}.")
-        _set_number(self, "position_limit", low=0.0, high=math.inf, open_low=True)
-        _set_number(self, "leverage", low=0.0, high=100.0, open_low=True)
-        _set_number(self, "initial_capital", low=0.0, high=math.inf, open_low=True)
+        set_number(self, "position_limit", low=0.0, high=math.inf, open_low=True)
+        set_number(self, "leverage", low=0.0, high=100.0, open_low=True)
+        set_number(self, "initial_capital", low=0.0, high=math.inf, open_low=True)
         for name in ("stop_loss", "take_profit", "trail_stop", "trail_stop_activation"):
-            _set_number(self, name, low=0.0, high=math.inf, open_low=name != "trail_stop_activation", optional=True)
-        _set_number(self, "price_limit", low=0.0, high=10.0, open_low=True, optional=True)
-        _set_whole(self, "lag", low=1, hint="A decision is filled on a later bar; lag=0 would trade on its own close.")
-        _set_whole(self, "delist_after", low=1)
+            set_number(self, name, low=0.0, high=math.inf, open_low=name != "trail_stop_activation", optional=True)
+        set_number(self, "price_limit", low=0.0, high=10.0, open_low=True, optional=True)
+        set_whole(self, "lag", low=1, hint="A decision is filled on a later bar; lag=0 would trade on its own close.")
+        set_whole(self, "delist_after", low=1)
         for name in ("touched_exit", "retain_cost_when_rebalance", "stop_trading_next_period", "check"):
-            _set_bool(self, name)
-        _check_choice("trade_at_price", self.trade_at_price, ("close", "open", "ohlc4"))
-        _check_choice("allocation", self.allocation, ("after_cost", "pre_cost"))
-        _check_choice("intrabar", self.intrabar, ("pessimistic", "optimistic"))
-        _check_choice("outside_universe", self.outside_universe, ("refuse", "zero"))
+            set_bool(self, name)
+        check_choice("trade_at_price", self.trade_at_price, ("close", "open", "ohlc4"))
+        check_choice("allocation", self.allocation, ("after_cost", "pre_cost"))
+        check_choice("intrabar", self.intrabar, ("pessimistic", "optimistic"))
+        check_choice("outside_universe", self.outside_universe, ("refuse", "zero"))
         if isinstance(self.delisting, str):
-            _check_choice("delisting", self.delisting, ("last", "zero"))
+            check_choice("delisting", self.delisting, ("last", "zero"))
         else:
-            _set_number(self, "delisting", low=0.0, high=math.inf)
+            set_number(self, "delisting", low=0.0, high=math.inf)
 
     @property
     def has_stops(self) -> bool:
@@ -236,10 +233,10 @@ class Conventions:
     annualise_short: bool = False
 
     def __post_init__(self) -> None:
-        _set_number(self, "risk_free", low=-0.99, high=10.0)
-        _set_number(self, "periods_per_year", low=0.0, high=1e9, open_low=True, optional=True)
-        _check_choice("nan_policy", self.nan_policy, ("raise", "zero", "drop"))
-        _set_bool(self, "annualise_short")
+        set_number(self, "risk_free", low=-0.99, high=10.0)
+        set_number(self, "periods_per_year", low=0.0, high=1e9, open_low=True, optional=True)
+        check_choice("nan_policy", self.nan_policy, ("raise", "zero", "drop"))
+        set_bool(self, "annualise_short")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,8 +263,8 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         for name in ("coverage", "deflated_sharpe", "batch_coverage", "batch_profitable"):
-            _set_number(self, name, low=0.0, high=1.0)
-        _set_number(self, "total_return", low=-1.0, high=math.inf)
+            set_number(self, name, low=0.0, high=1.0)
+        set_number(self, "total_return", low=-1.0, high=math.inf)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,63 +292,11 @@ class SandboxPolicy:
     require: Literal["kernel-confined", "partially-confined", "process-only"] = "kernel-confined"
 
     def __post_init__(self) -> None:
-        _set_number(self, "timeout", low=0.0, high=86_400.0, open_low=True)
-        _set_number(self, "cpu_seconds", low=0.0, high=86_400.0 * 1024, open_low=True, optional=True)
-        _set_whole(self, "memory_mb", low=16)
-        _set_whole(self, "output_kb", low=0)
-        _check_choice("require", self.require, ("kernel-confined", "partially-confined", "process-only"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What a machine or a user sets once.
-
-    Parameters
-    ----------
-    store : str or None
-        URL of the store; None: SQLite in the user's data folder; "none": no store.
-    dataset : str
-        Dataset of a cell that names none.
-    progress : bool
-        Show progress displays.
-    options : mapping
-        Options of ``sim`` that stand between the strategy's own and the market's.
-    thresholds : Thresholds
-    """
-
-    store: str | None = None
-    dataset: str = "sample"
-    progress: bool = True
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    thresholds: Thresholds = dataclasses.field(default_factory=Thresholds)
-
-
-def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings of this process: defaults, then the environment.
-
-    Parameters
-    ----------
-    environ : mapping, optional
-        Instead of ``os.environ``. Read: OUTSAMPLE_STORE, OUTSAMPLE_DATASET, OUTSAMPLE_PROGRESS,
-        OUTSAMPLE_FEE_RATIO, OUTSAMPLE_TAX_RATIO.
-
-    Raises
-    ------
-    ConfigError
-        A value cannot be read; the message names the variable.
-    """
-    env = os.environ if environ is None else environ
-    options = {
-        name: _number_from_env(env, f"OUTSAMPLE_{name.upper()}")
-        for name in ("fee_ratio", "tax_ratio")
-        if env.get(f"OUTSAMPLE_{name.upper()}")
-    }
-    return Settings(
-        store=env.get("OUTSAMPLE_STORE") or None,
-        dataset=env.get("OUTSAMPLE_DATASET") or "sample",
-        progress=env.get("OUTSAMPLE_PROGRESS", "1").strip().lower() not in {"0", "false", "no", "off"},
-        options=options,
-    )
+        set_number(self, "timeout", low=0.0, high=86_400.0, open_low=True)
+        set_number(self, "cpu_seconds", low=0.0, high=86_400.0 * 1024, open_low=True, optional=True)
+        set_whole(self, "memory_mb", low=16)
+        set_whole(self, "output_kb", low=0)
+        check_choice("require", self.require, ("kernel-confined", "partially-confined", "process-only"))
 
 
 def market_preset(name: str) -> MarketPreset:
@@ -417,57 +362,6 @@ def _check_option(name: str) -> None:
         raise ConfigError(f"sim has no option {name!r}.", hint=suggestion)
 
 
-# ---------------------------------------------------------------------------------------------
-# Validation of single values. Frozen dataclasses are normalised in __post_init__, once.
-
-
-def _set(instance: object, name: str, value: object) -> None:
-    object.__setattr__(instance, name, value)
-
-
-def _set_number(  # noqa: PLR0913 - one rule with its bounds
-    instance: object,
-    name: str,
-    *,
-    low: float,
-    high: float,
-    open_low: bool = False,
-    optional: bool = False,
-    hint: str = "",
-) -> None:
-    value = getattr(instance, name)
-    if value is None and optional:
-        return
-    allowed = f"a number in {'(' if open_low else '['}{low:g}, {high:g}{')' if math.isinf(high) else ']'}"
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
-        raise ConfigError(f"{name} must be {allowed}. Got {value!r}.", hint=hint)
-    number = float(value)
-    if math.isnan(number) or number < low or number > high or (open_low and number == low) or math.isinf(number):
-        raise ConfigError(f"{name} must be {allowed}. Got {value!r}.", hint=hint)
-    _set(instance, name, number + 0.0)
-
-
-def _set_whole(instance: object, name: str, *, low: int, hint: str = "") -> None:
-    value = getattr(instance, name)
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or int(value) < low:
-        raise ConfigError(f"{name} must be a whole number >= {low}. Got {value!r}.", hint=hint)
-    _set(instance, name, int(value))
-
-
-def _set_bool(instance: object, name: str) -> None:
-    value = getattr(instance, name)
-    if not isinstance(value, bool | np.bool_):
-        raise ConfigError(f"{name} must be True or False. Got {value!r}.")
-    _set(instance, name, bool(value))
-
-
-def _check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        choices = ", ".join(repr(choice) for choice in allowed)
-        raise ConfigError(f"{name} must be one of {choices}. Got {value!r}.", hint=nearest(str(value), allowed))
-
-
 def _as_timestamp(name: str, value: object) -> pd.Timestamp | None:
     if value is None:
         return None
@@ -505,10 +399,3 @@ def _as_resample(value: object) -> str | Dates | None:
 
 def _naive(stamp: pd.Timestamp) -> pd.Timestamp:
     return stamp.tz_localize(None)
-
-
-def _number_from_env(env: Mapping[str, str], name: str) -> float:
-    try:
-        return float(env[name])
-    except ValueError as error:
-        raise ConfigError(f"The environment variable {name} must be a number. Got {env[name]!r}.") from error
