@@ -1,0 +1,162 @@
+"""Content ids: the same table has the same id, whatever wrote it and wherever it is read.
+
+The id of a frame is the sha256 of a header (canonical JSON: kind, number of rows, type and zone of the
+index, name and type of each column) followed by the buffers, little-endian, columns sorted by name.
+Times are int64 nanoseconds, strings are UTF-8 with their lengths, there is one NaN pattern and one
+zero, and NA of the nullable types is a mask. Names of the index, order of columns, memory layout and
+file formats are not content: three versions of a Parquet writer make three files of one table.
+
+A snapshot's id is the sha256 of the canonical JSON ``{frame name: frame id}``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from outsample.canonical import canonical_json, digest
+from outsample.errors import DataInvalid
+
+__all__ = ["frame_id", "snapshot_id"]
+
+_MAGIC = b"outsample frame 1\n"
+
+
+def frame_id(frame: pd.DataFrame) -> str:
+    """Return the content id of a table.
+
+    Parameters
+    ----------
+    frame : DataFrame [rows x columns]
+        Columns named by str or int, of float, int, bool, string or datetime type. An index that
+        counts 0, 1, 2, ... is no content.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    DataInvalid
+        A column or index has a type without canonical content.
+
+    Examples
+    --------
+    >>> a = pd.DataFrame({"x": [1.0, -0.0], "y": [True, False]})
+    >>> frame_id(a) == frame_id(a[["y", "x"]] + 0)
+    False
+    >>> frame_id(a) == frame_id(a[["y", "x"]])
+    True
+    """
+    index_type, index_buffers = _index(frame.index)
+    order = sorted(range(frame.shape[1]), key=lambda place: _name(frame.columns[place]))
+    columns = [(_name(frame.columns[place]), *_column(frame.iloc[:, place])) for place in order]
+    header = canonical_json(
+        {
+            "columns": [[list(name), kind] for name, kind, _ in columns],
+            "index": index_type,
+            "rows": len(frame),
+        }
+    )
+    state = hashlib.sha256(_MAGIC)
+    state.update(len(header).to_bytes(8, "little"))
+    state.update(header)
+    for buffer in index_buffers:
+        state.update(buffer)
+    for _, _, buffers in columns:
+        for buffer in buffers:
+            state.update(buffer)
+    return state.hexdigest()
+
+
+def snapshot_id(frame_ids: Mapping[str, str]) -> str:
+    """Return the id of a snapshot: the digest of its frames' ids by name.
+
+    Examples
+    --------
+    >>> snapshot_id({"close": "aa", "open": "bb"}) == snapshot_id({"open": "bb", "close": "aa"})
+    True
+    """
+    return digest(dict(frame_ids))
+
+
+def _name(label: object) -> tuple[str, str]:
+    if isinstance(label, str):
+        return ("s", label)
+    if isinstance(label, int | np.integer) and not isinstance(label, bool):
+        return ("i", str(int(label)))
+    raise DataInvalid(
+        f"Columns are named by str or int. Got {label!r} ({type(label).__name__}).",
+        hint="Rename the columns, for example frame.columns = frame.columns.map(str).",
+    )
+
+
+def _index(index: pd.Index) -> tuple[str, Iterator[bytes]]:
+    if isinstance(index, pd.RangeIndex) and index.equals(pd.RangeIndex(len(index))):
+        return "none", iter(())
+    return _column(pd.Series(index))
+
+
+def _column(series: pd.Series) -> tuple[str, Iterator[bytes]]:
+    """Kind of a column, and its buffers (made when they are hashed: one column in memory at a time)."""
+    dtype = series.dtype
+    if isinstance(dtype, pd.DatetimeTZDtype) or np.issubdtype(_numpy_type(dtype), np.datetime64):
+        zone = str(dtype.tz) if isinstance(dtype, pd.DatetimeTZDtype) else ""
+        return f"time:{zone}", iter((_times(series),))
+    if pd.api.types.is_bool_dtype(dtype) and not isinstance(dtype, pd.CategoricalDtype):
+        return _nullable(series, "bool", "u1")
+    if pd.api.types.is_integer_dtype(dtype):
+        return _nullable(series, "int", "<i8")
+    if pd.api.types.is_float_dtype(dtype):
+        return "float", (_floats(series) for _ in range(1))
+    return "string", _strings(series)
+
+
+def _numpy_type(dtype: object) -> np.dtype[np.generic]:
+    return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
+
+
+def _times(series: pd.Series) -> bytes:
+    index = pd.DatetimeIndex(series)
+    if index.tz is not None:
+        index = index.tz_convert("UTC").tz_localize(None)
+    return index.as_unit("ns").asi8.astype("<i8").tobytes()
+
+
+def _floats(series: pd.Series) -> bytes:
+    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    # + 0.0 turns -0.0 into 0.0; np.where gives every NaN the same bits.
+    return np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes()
+
+
+def _nullable(series: pd.Series, kind: str, width: str) -> tuple[str, Iterator[bytes]]:
+    missing = series.isna().to_numpy()
+    if not missing.any():
+        return kind, (_whole(series, width) for _ in range(1))
+    return f"{kind}?", iter((missing.astype("u1").tobytes(), _whole(series.fillna(0), width)))
+
+
+def _whole(series: pd.Series, width: str) -> bytes:
+    if series.dtype == np.uint64 and len(series) and int(series.max()) > np.iinfo(np.int64).max:
+        raise DataInvalid(f"Column {series.name!r} has whole numbers above 2^63 - 1.", hint="Store them as strings.")
+    return series.to_numpy().astype(width).tobytes()
+
+
+def _strings(series: pd.Series) -> Iterator[bytes]:
+    missing = series.isna().to_numpy()
+    for value, absent in zip(series, missing, strict=True):
+        if absent:
+            yield (-1).to_bytes(8, "little", signed=True)
+            continue
+        if not isinstance(value, str):
+            raise DataInvalid(
+                f"Column {series.name!r} mixes types: {value!r} is a {type(value).__name__}, not a str.",
+                hint="Convert the column to one type, for example with astype(float) or astype(str).",
+            )
+        text = value.encode("utf-8", "surrogatepass")
+        yield len(text).to_bytes(8, "little", signed=True)
+        yield text

@@ -1,0 +1,206 @@
+"""What a table must be before it becomes part of a dataset: checks on entry, and one form for all.
+
+Errors (`DataInvalid`) are for tables that cannot mean one thing; everything that is odd and still
+usable becomes a recorded warning of the dataset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from outsample.errors import DataInvalid, DataMissing
+
+__all__ = ["PRICE_FIELDS", "as_pandas", "normalise_frames"]
+
+# Frames that share one grid of dates x symbols.
+PRICE_FIELDS = ("open", "high", "low", "close", "adj_close", "volume")
+_POSITIVE = ("open", "high", "low", "close", "adj_close")
+STALE_BARS = 20
+
+
+def as_pandas(table: object) -> pd.DataFrame | pd.Series:
+    """Return a pandas table from a pandas, polars or pyarrow one.
+
+    A polars or pyarrow table has no index: its first column of dates becomes the index.
+    """
+    if isinstance(table, pd.DataFrame | pd.Series):
+        return table
+    convert = getattr(table, "to_pandas", None)
+    if convert is None:
+        raise DataInvalid(
+            f"A frame is a pandas, polars or pyarrow table. Got {type(table).__name__}.",
+            hint="Wide: dates as index, one column per symbol.",
+        )
+    frame = convert()
+    if isinstance(frame, pd.DataFrame) and isinstance(frame.index, pd.RangeIndex):
+        for column in frame.columns:
+            if pd.api.types.is_datetime64_any_dtype(frame[column]) or str(frame[column].dtype).startswith("date32"):
+                return frame.set_index(column)
+    return frame  # type: ignore[no-any-return]
+
+
+def normalise_frames(frames: Mapping[str, object]) -> tuple[dict[str, pd.DataFrame], tuple[str, ...]]:
+    """Check tables and bring them to one form.
+
+    Parameters
+    ----------
+    frames : mapping of str to table
+        "close" (or "adj_close") is needed; other prices share its grid; everything else is kept as it
+        is, sorted.
+
+    Returns
+    -------
+    frames : dict of str to DataFrame
+        Sorted rows and columns, float64 or bool, price frames on one grid.
+    warnings : tuple of str
+
+    Raises
+    ------
+    DataMissing
+        There are no prices.
+    DataInvalid
+        Duplicate dates or symbols, prices that are not positive, columns that are not numbers.
+    """
+    warnings: list[str] = []
+    tables = {name: _wide(as_pandas(frame)) for name, frame in frames.items()}
+    if not {"close", "adj_close"} & set(tables):
+        raise DataMissing(
+            f"A dataset needs a frame 'close'. Got {', '.join(map(repr, tables)) or 'no frames'}.",
+            hint="Dataset.from_frames({'close': frame}, name='...'), dates x symbols.",
+        )
+    clean = {name: _panel(name, table, warnings) for name, table in tables.items() if not _is_mapping(table)}
+    clean |= {name: _symbol_table(name, table) for name, table in tables.items() if _is_mapping(table)}
+    prices = [name for name in PRICE_FIELDS if name in clean]
+    dates, symbols = clean[prices[0]].index, clean[prices[0]].columns
+    for name in prices[1:]:
+        dates, symbols = dates.union(clean[name].index), symbols.union(clean[name].columns)
+    for name in prices:
+        frame = clean[name]
+        if not (frame.index.equals(dates) and frame.columns.equals(symbols)):
+            warnings.append(f"{name} does not cover all dates and symbols of the other prices; the rest is missing.")
+            clean[name] = frame.reindex(index=dates, columns=symbols)
+    _check_prices({name: clean[name] for name in prices}, warnings)
+    return clean, tuple(warnings)
+
+
+def _wide(table: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
+    """A series over dates is the frame of one symbol."""
+    if isinstance(table, pd.Series) and isinstance(table.index, pd.DatetimeIndex):
+        return table.to_frame("asset" if table.name is None else table.name)
+    return table
+
+
+def _is_mapping(table: pd.DataFrame | pd.Series) -> bool:
+    """Whether a table maps symbols to something (categories, delisting dates) instead of dates to values."""
+    return isinstance(table, pd.Series) or (
+        list(table.columns) == ["symbol", "value"] and isinstance(table.index, pd.RangeIndex)
+    )
+
+
+def _symbol_table(name: str, table: pd.DataFrame | pd.Series) -> pd.DataFrame:
+    if isinstance(table, pd.DataFrame):
+        return table.sort_values("symbol").reset_index(drop=True)
+    if not table.index.is_unique:
+        raise DataInvalid(f"{name} names a symbol twice: {table.index[table.index.duplicated()][0]!r}.")
+    sorted_table = table.sort_index()
+    return pd.DataFrame({"symbol": sorted_table.index.to_numpy(), "value": sorted_table.to_numpy()})
+
+
+def _panel(name: str, table: pd.DataFrame | pd.Series, warnings: list[str]) -> pd.DataFrame:
+    frame = pd.DataFrame(table)
+    index = _dates(name, frame.index)
+    if not index.is_unique:
+        twice = index[index.duplicated()][0]
+        raise DataInvalid(f"{name} has the date {twice} twice.", hint="Keep one row per date.")
+    if not frame.columns.is_unique:
+        symbol = frame.columns[frame.columns.duplicated()][0]
+        raise DataInvalid(f"{name} has the symbol {symbol!r} twice.", hint="Keep one column per symbol.")
+    if not index.is_monotonic_increasing:
+        warnings.append(f"{name} was not sorted by date; it is now.")
+    values = _values(name, frame)
+    try:
+        columns = frame.columns.argsort()
+    except TypeError as error:
+        raise DataInvalid(f"{name} mixes symbols of several types.", hint="Use str for all of them.") from error
+    rows = index.argsort()
+    # Fortran order: operators run down the columns, and ids hash them one by one.
+    ordered = np.asfortranarray(values[np.ix_(rows, columns)])
+    ordered.flags.writeable = False
+    return pd.DataFrame(
+        ordered, index=index[rows].rename(None), columns=frame.columns[columns].rename(None), copy=False
+    )
+
+
+def _dates(name: str, index: pd.Index) -> pd.DatetimeIndex:
+    if not isinstance(index, pd.DatetimeIndex):
+        if pd.api.types.is_numeric_dtype(index.dtype):
+            raise DataInvalid(
+                f"{name} has an index of numbers, not of dates: {index[0] if len(index) else '(empty)'!r} ...",
+                hint="Set the dates as index, for example frame.set_index('date').",
+            )
+        try:
+            index = pd.DatetimeIndex(index)
+        except (ValueError, TypeError) as error:
+            raise DataInvalid(f"{name} has an index that cannot be read as dates: {index[0]!r} ...") from error
+    if index.hasnans:
+        raise DataInvalid(f"{name} has a row without a date.", hint="Drop it: frame[frame.index.notna()].")
+    return index.as_unit("ns")
+
+
+def _values(name: str, frame: pd.DataFrame) -> np.ndarray:
+    if all(pd.api.types.is_bool_dtype(dtype) for dtype in frame.dtypes) and frame.shape[1]:
+        return frame.to_numpy(dtype=bool)
+    try:
+        values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (ValueError, TypeError) as error:
+        odd = [column for column in frame.columns if not pd.api.types.is_numeric_dtype(frame[column].dtype)]
+        raise DataInvalid(
+            f"{name} has columns that are not numbers: {', '.join(map(repr, odd[:5]))}.",
+            hint="A frame is wide: dates as index, one column of numbers per symbol.",
+        ) from error
+    if np.isinf(values).any():
+        raise DataInvalid(f"{name} has infinite values.", hint="Replace them with NaN.")
+    return values
+
+
+def _check_prices(prices: dict[str, pd.DataFrame], warnings: list[str]) -> None:
+    for name in _POSITIVE:
+        if name in prices:
+            values = prices[name].to_numpy()
+            bad = values <= 0
+            if bad.any():
+                row, column = np.argwhere(bad)[0]
+                frame = prices[name]
+                raise DataInvalid(
+                    f"{name} of {frame.columns[column]!r} is {values[row, column]:g} on {frame.index[row]}; "
+                    f"{int(bad.sum())} prices are not positive.",
+                    hint="A missing price is NaN: frame.where(frame > 0).",
+                )
+    if {"high", "low"} <= set(prices):
+        crossed = int((prices["high"].to_numpy() < prices["low"].to_numpy()).sum())
+        if crossed:
+            warnings.append(f"high is below low in {crossed} bars.")
+    close = prices.get("close", prices.get("adj_close"))
+    if close is not None:
+        _check_gaps(close, warnings)
+
+
+def _check_gaps(close: pd.DataFrame, warnings: list[str]) -> None:
+    values = close.to_numpy()
+    if len(values) == 0:
+        raise DataInvalid("close has no rows.")
+    same = np.zeros(values.shape[1], dtype=np.int64)
+    longest = same.copy()
+    for before, after in pairwise(values):
+        same = np.where(before == after, same + 1, 0)
+        longest = np.maximum(longest, same)
+    stale = [str(symbol) for symbol, run in zip(close.columns, longest, strict=True) if run >= STALE_BARS]
+    if stale:
+        warnings.append(f"The price does not move for {STALE_BARS} bars or more: {', '.join(stale[:5])}.")
+    empty = [str(symbol) for symbol, gone in zip(close.columns, np.isnan(values).all(axis=0), strict=True) if gone]
+    if empty:
+        warnings.append(f"No price at all: {', '.join(empty[:5])}.")
