@@ -1,0 +1,391 @@
+"""`StrategyFrame`: the DataFrame that strategies compute with.
+
+Rows are dates, columns are symbols. Every method below reads, for its row t, rows up to t and nothing
+later. Frames of different dates and symbols can be combined with the usual operators (`align`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import pandas as pd
+
+from outsample.data import operators
+from outsample.data.align import ALL_OPERATORS, align, array_operator, fitted, floats, truth
+from outsample.data.holding import HoldRules, exit_when, hold_until
+from outsample.data.memo import FrameContext, Token, copy_on_write
+from outsample.errors import ConfigError
+
+__all__ = ["StrategyFrame"]
+
+Array = np.ndarray[Any, Any]
+
+
+class StrategyFrame(pd.DataFrame):
+    """A DataFrame [date x symbol] with the operators of strategies.
+
+    Made from any DataFrame; `Dataset.get` returns one. Everything that pandas can do stays as it is,
+    except that binary operators between two such frames align (see `align`), that a Series of dates is
+    spread over the symbols, and that `rank` and `resample` never look ahead.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> dates = pd.date_range("2024-01-01", periods=4)
+    >>> close = StrategyFrame(pd.DataFrame({"A": [1.0, 2.0, 3.0, 2.0], "B": [4.0, 3.0, 2.0, 5.0]}, index=dates))
+    >>> (close > close.average(2)).astype(int)["A"].tolist()
+    [0, 1, 1, 0]
+    >>> close.is_largest(1)["B"].tolist()
+    [True, True, False, True]
+    """
+
+    # pandas hands _metadata on to what it derives from a frame; the token must not travel with it.
+    _metadata: ClassVar[list[str]] = ["_context"]
+    _context: FrameContext | None = None
+    _token: Token | None = None
+
+    @property
+    def _constructor(self) -> type[StrategyFrame]:
+        return StrategyFrame
+
+    @property
+    def _constructor_sliced(self) -> type[pd.Series[Any]]:
+        return pd.Series
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The context leads to the whole dataset; a frame sent elsewhere is only itself.
+        state = cast(dict[str, Any], super().__getstate__())
+        return {**state, "_context": None, "_metadata": list(self._metadata)}
+
+    @classmethod
+    def bind(cls, frame: pd.DataFrame, context: FrameContext, key: Hashable = None) -> StrategyFrame:
+        """Return a frame that knows its dataset.
+
+        Parameters
+        ----------
+        frame : DataFrame [date x symbol]
+            Not copied.
+        context : FrameContext
+            What it knows.
+        key : hashable, optional
+            Name of its content within the context; with it, rolling operators are remembered.
+        """
+        bound = cls(frame, copy=False)
+        object.__setattr__(bound, "_context", context)
+        if key is not None and copy_on_write():
+            object.__setattr__(bound, "_token", Token(bound, key))
+        return bound
+
+    # -- how results are made ---------------------------------------------------------------------
+
+    def _remembered(self, name: str, arguments: tuple[Hashable, ...], compute: Callable[[], Array]) -> StrategyFrame:
+        token, context = self._token, self._context
+        if token is None or context is None or not token.names(self):
+            return _made(self, compute())
+        key = (token.key, name, arguments)
+        kept = context.memo.get(key)
+        if kept is None:
+            kept = _made(self, compute())
+            object.__setattr__(kept, "_token", Token(kept, key))
+            context.memo.put(key, kept)
+        result = kept.copy(deep=False)
+        object.__setattr__(result, "_token", vars(kept).get("_token"))
+        return cast(StrategyFrame, result)
+
+    # -- over time --------------------------------------------------------------------------------
+
+    def average(self, n: int) -> StrategyFrame:
+        """Mean of the last `n` bars.
+
+        Parameters
+        ----------
+        n : int
+            Bars, this one included.
+
+        Returns
+        -------
+        StrategyFrame [date x symbol], float64
+            NaN where fewer than max(1, n // 2) of the bars have a value. Infinities count as no value.
+
+        Raises
+        ------
+        ConfigError
+            `n` is no whole number >= 1.
+        """
+        n = _whole("n", n)
+        return self._remembered("average", (n,), lambda: operators.rolling_mean(floats(self), n, max(1, n // 2)))
+
+    def rise(self, n: int = 1) -> StrategyFrame:
+        """Whether the value is above that of `n` bars ago; False where either is NaN."""
+        n = _whole("n", n)
+        return self._remembered("rise", (n,), lambda: _moved(floats(self), n, np.greater))
+
+    def fall(self, n: int = 1) -> StrategyFrame:
+        """Whether the value is below that of `n` bars ago; False where either is NaN."""
+        n = _whole("n", n)
+        return self._remembered("fall", (n,), lambda: _moved(floats(self), n, np.less))
+
+    def sustain(self, n: int, k: int | None = None) -> StrategyFrame:
+        """Whether at least `k` of the last `n` bars were True.
+
+        Parameters
+        ----------
+        n : int
+            Bars, this one included.
+        k : int, optional
+            How many of them; all by default.
+
+        Returns
+        -------
+        StrategyFrame [date x symbol], bool
+            False on the first n - 1 bars. NaN counts as False.
+        """
+        n = _whole("n", n)
+        k = n if k is None else _whole("k", k)
+        if k > n:
+            raise ConfigError(f"k must be at most n. Got n={n}, k={k}.", hint="sustain(5, 3): at least 3 of 5 bars.")
+
+        def compute() -> Array:
+            enough: Array = operators.count_true(truth(self), n) >= k
+            enough[: n - 1] = False
+            return enough
+
+        return self._remembered("sustain", (n, k), compute)
+
+    def is_entry(self) -> StrategyFrame:
+        """Whether a signal turned True on this bar; a first bar that is True counts. NaN is False."""
+        now = truth(self)
+        before = np.zeros_like(now)
+        before[1:] = now[:-1]
+        return _made(self, now & ~before)
+
+    def is_exit(self) -> StrategyFrame:
+        """Whether a signal turned False on this bar; never on the first bar. NaN is False."""
+        now = truth(self)
+        before = np.zeros_like(now)
+        before[1:] = now[:-1]
+        return _made(self, before & ~now)
+
+    def hold_until(  # noqa: PLR0913 - the argument list that strategies know
+        self,
+        exit: pd.DataFrame,  # noqa: A002
+        nstocks_limit: int | None = None,
+        rank: pd.DataFrame | None = None,
+        *,
+        stop_loss: float | None = None,
+        take_profit: float | None = None,
+        trail_stop: float | None = None,
+        price: pd.DataFrame | None = None,
+    ) -> StrategyFrame:
+        """Hold from an entry until an exit, with at most so many names at once.
+
+        Entry is level-triggered: a name can be taken on every bar on which this frame is True. Exit wins
+        over entry on the same bar, and a name that left is taken again on the next bar at the earliest.
+        Names already held keep their places.
+
+        Parameters
+        ----------
+        exit : DataFrame [date x symbol], bool
+            Met by the rule of the operators (union of dates carried forward, common symbols). NaN is False.
+        nstocks_limit : int, optional
+            Most names held at once.
+        rank : DataFrame [date x symbol], optional
+            Higher is taken first; NaN last; among equals the last column.
+        stop_loss, take_profit, trail_stop : float, optional
+            Positive fractions of the close of the bar that took the name. A stop is judged on a close and
+            the name is out on that bar.
+        price : DataFrame, optional
+            Closes for the stops; the dataset's adjusted closes by default.
+
+        Returns
+        -------
+        StrategyFrame [date x symbol], bool
+
+        Raises
+        ------
+        ConfigError
+            A limit that is not allowed, or stops without a price.
+        """
+        rules = HoldRules(limit=nstocks_limit, stop_loss=stop_loss, take_profit=take_profit, trail_stop=trail_stop)
+        entry, leave = self._met(exit)
+        order = None if rank is None else floats(fitted(rank, entry, "rank"))
+        closes = floats(fitted(self._prices(price), entry, "price")) if rules.has_stops else None
+        return _made(entry, hold_until(truth(entry), truth(leave), order, closes, rules))
+
+    def exit_when(self, exit: pd.DataFrame) -> StrategyFrame:  # noqa: A002
+        """Hold from a fresh False -> True edge until this frame turns False or `exit` is True.
+
+        Parameters
+        ----------
+        exit : DataFrame [date x symbol], bool
+            Met by the rule of the operators (union of dates carried forward, common symbols). NaN is False.
+
+        Returns
+        -------
+        StrategyFrame [date x symbol], bool
+            After an exit, only a new edge enters again.
+        """
+        entry, leave = self._met(exit)
+        return _made(entry, exit_when(truth(entry), truth(leave)))
+
+    # -- across symbols ---------------------------------------------------------------------------
+
+    def is_largest(self, n: int) -> StrategyFrame:
+        """Whether a value is among the `n` largest of its row; NaN never is, equal ones from the left."""
+        n = _whole("n", n)
+        return self._remembered("is_largest", (n,), lambda: operators.top_rows(floats(self), n, 1.0))
+
+    def is_smallest(self, n: int) -> StrategyFrame:
+        """Whether a value is among the `n` smallest of its row; NaN never is, equal ones from the left."""
+        n = _whole("n", n)
+        return self._remembered("is_smallest", (n,), lambda: operators.top_rows(floats(self), n, -1.0))
+
+    def quantile_row(self, q: float) -> pd.Series[float]:
+        """Quantile of each row, by linear interpolation.
+
+        Parameters
+        ----------
+        q : float
+            In [0, 1].
+
+        Returns
+        -------
+        Series [date], float64
+            NaN where the row has no value. A comparison with a frame spreads it over the symbols.
+        """
+        if not (isinstance(q, int | float | np.number) and 0.0 <= q <= 1.0):
+            raise ConfigError(f"q must be a number in [0, 1]. Got {q!r}.")
+        ordered = np.sort(floats(self), axis=1)
+        count = ordered.shape[1] - np.isnan(ordered).sum(axis=1)
+        if not ordered.shape[1]:
+            return pd.Series(np.nan, index=self.index)
+        place = np.maximum(count - 1, 0) * float(q)
+        low = np.floor(place).astype(np.int64)
+        high = np.minimum(low + 1, np.maximum(count - 1, 0))
+        rows = np.arange(len(ordered))
+        part = place - low
+        bottom, top = ordered[rows, low], ordered[rows, high]
+        with np.errstate(invalid="ignore"):
+            between = np.where(part == 0.0, bottom, bottom + (top - bottom) * part)
+        return pd.Series(between, index=self.index, name=float(q))
+
+    def rank(  # type: ignore[misc]  # pandas' own argument list
+        self,
+        axis: int | str = 1,
+        method: str = "average",
+        numeric_only: bool = False,
+        na_option: str = "keep",
+        ascending: bool = True,
+        pct: bool = False,
+    ) -> StrategyFrame:
+        """Rank of each value; across the symbols of its row unless asked otherwise.
+
+        The arguments are those of pandas, with one difference: `axis` is 1 by default, because ranks
+        along time (``axis=0``) compare a value with later ones.
+
+        Returns
+        -------
+        StrategyFrame [date x symbol], float64
+            1 is the smallest (the largest with ``ascending=False``); a fraction of the number of values
+            with ``pct=True``. NaN stays NaN.
+        """
+        ties = operators.TIE_METHODS.get(method)
+        if axis not in (1, "columns") or ties is None or na_option != "keep" or numeric_only:
+            return super().rank(axis, method, numeric_only, na_option, ascending, pct)  # type: ignore[arg-type]
+
+        def compute() -> Array:
+            values = floats(self) if ascending else -floats(self)
+            order = np.argsort(values, axis=1, kind="stable" if method == "first" else None)
+            return operators.rank_ties(values, order, ties, pct)
+
+        return self._remembered("rank", (method, bool(ascending), bool(pct)), compute)
+
+    def zscore_row(self) -> StrategyFrame:
+        """Distance from the mean of the row in standard deviations of the row.
+
+        Returns
+        -------
+        StrategyFrame [date x symbol], float64
+            (x - mean) / sd over the row's values, sd with divisor n. NaN stays NaN; a row of equal values is NaN.
+        """
+
+        def compute() -> Array:
+            values = floats(self)
+            known = np.isfinite(values)
+            count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+            centred = values - np.where(known, values, 0.0).sum(axis=1, keepdims=True) / count
+            square = np.where(known, centred, 0.0) ** 2
+            spread = np.sqrt(square.sum(axis=1, keepdims=True) / count)
+            # equal values leave rounding noise of their own size, which is no spread
+            size = np.where(known, np.abs(values), 0.0).max(axis=1, keepdims=True, initial=0.0)
+            spread[spread <= 1e-13 * size] = np.nan
+            scaled: Array = np.where(known, centred / spread, np.nan)
+            return scaled
+
+        return self._remembered("zscore_row", (), compute)
+
+    # -- other frames -----------------------------------------------------------------------------
+
+    def _met(self, exit: pd.DataFrame) -> tuple[StrategyFrame, pd.DataFrame]:  # noqa: A002
+        if not isinstance(exit, pd.DataFrame):
+            raise ConfigError(f"exit must be a DataFrame [date x symbol], bool. Got {type(exit).__name__}.")
+        entry, leave = align(self, exit)
+        return cast(StrategyFrame, entry), leave
+
+    def _prices(self, price: pd.DataFrame | None) -> pd.DataFrame:
+        if price is not None:
+            return price
+        if self._context is None or self._context.lookup is None:
+            raise ConfigError(
+                "Prices are needed, and this frame does not come from a dataset.",
+                hint="Pass price=close, a DataFrame [date x symbol].",
+            )
+        return self._context.lookup("close")
+
+
+def _made(frame: pd.DataFrame, values: Array) -> StrategyFrame:
+    """Values with the labels of a frame, and what it knows of its dataset."""
+    result = StrategyFrame(values, index=frame.index, columns=frame.columns, copy=False)
+    object.__setattr__(result, "_context", vars(frame).get("_context"))
+    return result
+
+
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ConfigError(f"{name} must be a whole number >= 1. Got {value!r}.")
+    return int(value)
+
+
+def _moved(values: Array, n: int, compare: Callable[[Array, Array], Array]) -> Array:
+    out = np.zeros(values.shape, dtype=np.bool_)
+    out[n:] = compare(values[n:], values[:-n])
+    return out
+
+
+def _binary(name: str, reflected: bool) -> Callable[[StrategyFrame, object], object]:
+    dunder = f"__{'r' if reflected else ''}{name}__"
+    plain = getattr(pd.DataFrame, dunder)
+
+    def method(self: StrategyFrame, other: object) -> object:
+        if isinstance(other, pd.Series) and isinstance(other.index, pd.DatetimeIndex) and len(self.columns):
+            spread = np.repeat(other.to_numpy()[:, None], len(self.columns), axis=1)
+            other = StrategyFrame(spread, index=other.index, columns=self.columns)
+        if not isinstance(other, StrategyFrame):
+            return plain(self, other)
+        left, right = align(self, other)
+        pair = (right, left) if reflected else (left, right)
+        values = array_operator(name, pair[0].to_numpy(), pair[1].to_numpy())
+        result = plain(left, right) if values is None else _made(left, values)
+        object.__setattr__(result, "_context", self._context or vars(other).get("_context"))
+        return result
+
+    method.__name__ = method.__qualname__ = dunder
+    return method
+
+
+for _name in ALL_OPERATORS:
+    setattr(StrategyFrame, f"__{_name}__", _binary(_name, reflected=False))
+    if _name not in ("lt", "le", "gt", "ge", "eq", "ne"):
+        setattr(StrategyFrame, f"__r{_name}__", _binary(_name, reflected=True))
