@@ -284,6 +284,14 @@ class Dataset:
                 frames[name] = _read_only(frame[keep])
         return self._part(frames)
 
+    def stored(self) -> Mapping[str, pd.DataFrame]:
+        """Return the stored frames by name, as traded, read-only."""
+        return dict(self._frames)
+
+    def replaced(self, frames: Mapping[str, pd.DataFrame]) -> Dataset:
+        """Return a dataset of the same market with other stored frames of the same form."""
+        return self._part(frames)
+
     def _stamp(self, value: object) -> pd.Timestamp:
         try:
             stamp = pd.Timestamp(value)  # type: ignore[arg-type]
