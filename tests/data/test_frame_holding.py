@@ -47,10 +47,10 @@ def test_equal_ranks_take_the_last_column_and_missing_ranks_come_last():
 @pytest.mark.parametrize(
     ("stops", "expected"),
     [
-        ({"stop_loss": 0.10}, "xx.xxx"),  # taken again at 104, and 85 is no profit
+        ({"stop_loss": 0.10}, "xxxx.."),
         ({"take_profit": 0.20}, "xx.xxx"),  # taken again at 104, and 85 is no profit
         ({"trail_stop": 0.15}, "xxx..."),
-        ({"stop_loss": 0.5}, "xx.xxx"),  # taken again at 104, and 85 is no profit
+        ({"stop_loss": 0.5}, "xxxxxx"),
     ],
 )
 def test_stops_are_measured_from_the_close_of_the_signal(stops, expected):
