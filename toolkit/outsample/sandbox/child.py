@@ -1,0 +1,150 @@
+"""The life of one child: map the data, lock the door, run the code, answer, end."""
+
+from __future__ import annotations
+
+import io
+import json
+import mmap
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from outsample.sandbox.confine import Limits, confine
+from outsample.sandbox.execute import Program, execute, failure
+from outsample.sandbox.payload import MappedDataset, open_payload
+from outsample.sandbox.probes import probe
+from outsample.sandbox.stubs import Notes, plant_plotting
+from outsample.sandbox.wire import encode_answer
+
+__all__ = ["Descriptors", "run_child"]
+
+RESULT, COMMANDS = 3, 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Descriptors:
+    """What the parent sent along.
+
+    Parameters
+    ----------
+    request, data : int
+        Memory files: what to do (JSON), and the dataset.
+    result, output : int
+        Pipes: the answers, and captured text.
+    commands : int or None
+        Pipe of further parameter sets, one JSON object a line; sessions only.
+    """
+
+    request: int
+    data: int
+    result: int
+    output: int
+    commands: int | None = None
+
+
+def run_child(descriptors: Descriptors, limits: Limits, server: int) -> NoReturn:
+    """Do what the request says and end the process; never returns."""
+    code = 1
+    try:
+        request = _read_json(descriptors.request)
+        dataset = open_payload(descriptors.data) if request["mode"] != "probe" else None
+        _keep_only(descriptors)
+        os.environ.clear()
+        layers = confine(limits, server)
+        if dataset is None:
+            probe(request["targets"], layers, RESULT)
+        elif request["mode"] == "session":
+            _session(request, dataset)
+        else:
+            _once(request, dataset)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _read_json(descriptor: int) -> dict[str, Any]:
+    with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE) as memory:
+        found: dict[str, Any] = json.loads(memory[:])
+        return found
+
+
+def _keep_only(descriptors: Descriptors) -> None:
+    """Bring the pipes to their places and close everything else, above all the server's control socket.
+
+    A child that keeps it could keep the server from seeing that its parent is gone. The mapping of the data
+    holds a duplicate of its descriptor, which is closed here too: it is never unmapped before the end.
+    """
+    # First out of the way of the numbers below.
+    result, output = _high(descriptors.result), _high(descriptors.output)
+    commands = None if descriptors.commands is None else _high(descriptors.commands)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.dup2(result, RESULT)
+    last = RESULT
+    if commands is not None:
+        os.dup2(commands, COMMANDS)
+        last = COMMANDS
+    # Not closerange(n, n): on CPython 3.11 an empty range closes everything.
+    os.closerange(last + 1, 1 << 20)
+    sys.stdin = io.TextIOWrapper(io.BytesIO())
+    sys.stdout = _text(1)
+    sys.stderr = _text(2)
+
+
+def _high(descriptor: int) -> int:
+    import fcntl
+
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 16)
+
+
+def _text(descriptor: int) -> io.TextIOWrapper:
+    raw = io.FileIO(descriptor, "wb", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def _once(request: Mapping[str, Any], dataset: MappedDataset) -> None:
+    notes = Notes()
+    plant_plotting(notes)
+    try:
+        program = Program.compile(request["source"], request["name"], request["params"])
+        header, frame = execute(program, dataset, notes, seed=request["seed"])
+        header["warnings"] = notes.lines
+        answer = encode_answer(header, frame)
+    except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is an answer
+        answer = encode_answer(failure(error, notes))
+    _flush()
+    _send(answer)
+
+
+def _session(request: Mapping[str, Any], dataset: MappedDataset) -> None:
+    """Answer one parameter set after another, each in a new namespace with the seeds reset."""
+    plant_plotting(Notes())
+    with io.FileIO(COMMANDS, "rb") as raw, io.BufferedReader(raw) as commands:
+        for command in commands:
+            notes = Notes()
+            try:
+                program = Program.compile(request["source"], request["name"], json.loads(command))
+                header, frame = execute(program, dataset, notes, seed=request["seed"])
+                header["warnings"] = notes.lines
+                answer = encode_answer(header, frame)
+            except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is an answer
+                answer = encode_answer(failure(error, notes))
+            _flush()
+            _send(answer)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            continue  # the strategy closed or replaced it; what it printed is its own loss
+
+
+def _send(parts: Sequence[bytes | memoryview]) -> None:
+    for part in parts:
+        view = memoryview(part)
+        while view:
+            view = view[os.write(RESULT, view) :]

@@ -1,0 +1,305 @@
+"""The parent's side of the server process: start it, ask it for children, close it."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from outsample.errors import SandboxCrashed
+from outsample.model import SandboxReport
+from outsample.sandbox.confine import LAYERS
+from outsample.sandbox.payload import memory_file
+from outsample.sandbox.report import describe
+
+__all__ = ["Child", "ServerProcess", "close_server", "get_server", "server_environment"]
+
+START_TIMEOUT = 300.0  # an empty kernel cache compiles for a minute
+REPLY_TIMEOUT = 30.0
+PROBE_TIMEOUT = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Child:
+    """A started child, as its parent sees it.
+
+    Parameters
+    ----------
+    process : int
+    pidfd, statm : int
+        Descriptors; whoever holds the child closes them.
+    base : int
+        Anonymous pages at its start.
+    channel : socket
+        Says how it ended; closing it kills it.
+    """
+
+    process: int
+    pidfd: int
+    statm: int
+    base: int
+    channel: socket.socket
+
+    def kill(self) -> None:
+        """End the child; fine if it has ended already."""
+        try:
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+    def close(self) -> None:
+        """Kill it and give back the descriptors."""
+        self.kill()
+        self.channel.close()
+        os.close(self.pidfd)
+        os.close(self.statm)
+
+
+def server_environment() -> dict[str, str]:
+    """Return the environment of a server: nothing of the caller's but where its caches are.
+
+    PYTHONHASHSEED is fixed so that the order of a set is the same in every server. One thread for BLAS, a small
+    number of malloc arenas and no background thread of Arrow: a process that forks must have one thread.
+    """
+    found = {name: os.environ[name] for name in ("HOME", "NUMBA_CACHE_DIR", "TZ") if name in os.environ}
+    packages = {str(Path(__file__).parents[2])}
+    for name in ("pandas", "numpy", "numba"):
+        module = sys.modules.get(name)
+        if module is not None and module.__file__:
+            packages.add(str(Path(module.__file__).parents[1]))
+    return {
+        **found,
+        "PATH": os.defpath,
+        "PYTHONPATH": os.pathsep.join(sorted(packages)),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUTF8": "1",
+        "LANG": "C.UTF-8",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "NUMBA_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+    }
+
+
+class ServerProcess:
+    """A running server.
+
+    Parameters
+    ----------
+    flavour : {"base", "science"}
+        Which libraries it has imported.
+    off : collection of str
+        Layers that its children do not put on.
+    """
+
+    def __init__(self, flavour: str = "base", *, off: frozenset[str] = frozenset()) -> None:
+        self.flavour = flavour
+        self.off = off
+        self._closed = False
+        self._lock = threading.Lock()
+        # What the server writes while it starts, to be shown if it does not.
+        self._log = tempfile.TemporaryFile()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-s", "-P", "-m", "outsample.sandbox.server", str(theirs.fileno()), flavour]
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                command,
+                env=server_environment(),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C in a terminal is for the parent
+            )
+        try:
+            self._wait_ready()
+            self.report = self._probe()
+        except BaseException:
+            self.close()
+            raise
+        active = {name for name, said in self.report.layers.items() if said == "active"}
+        self._required = sorted(active & {*LAYERS})
+
+    @property
+    def process(self) -> int:
+        """Process id of the server."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still serves."""
+        return not self._closed and self._process.poll() is None
+
+    def _wait_ready(self) -> None:
+        self._control.settimeout(START_TIMEOUT)
+        try:
+            message = self._control.recv(4096)
+        except TimeoutError:
+            message = b""
+        if not message:
+            self._log.seek(0)
+            said = self._log.read()[-2000:].decode(errors="replace").strip()
+            raise SandboxCrashed("The sandbox server did not start.", hint=said)
+
+    def start(self, *, descriptors: Sequence[int], cpu_seconds: int, memory_bytes: int) -> Child:
+        """Start a child.
+
+        Parameters
+        ----------
+        descriptors : sequence of int
+            Request, data, result pipe, output pipe and perhaps a command pipe; the caller keeps its own.
+        cpu_seconds, memory_bytes : int
+            Limits.
+
+        Raises
+        ------
+        SandboxCrashed
+            The server is gone or does not answer.
+        """
+        request = {
+            "cpu_seconds": cpu_seconds,
+            "memory_bytes": memory_bytes,
+            "off": sorted(self.off),
+            "required": getattr(self, "_required", []),
+        }
+        channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                socket.send_fds(self._control, [json.dumps(request).encode()], [theirs.fileno(), *descriptors])
+            channel.settimeout(REPLY_TIMEOUT)
+            message, received, _, _ = socket.recv_fds(channel, 4096, 2)
+            if not message:
+                raise SandboxCrashed("The sandbox server ended while it started a run.")
+        except (OSError, SandboxCrashed) as error:
+            channel.close()
+            raise SandboxCrashed("The sandbox server does not answer.", hint="Run it again.") from error
+        except BaseException:
+            channel.close()
+            raise
+        said = json.loads(message)
+        return Child(process=said["process"], pidfd=received[0], statm=received[1], base=said["base"], channel=channel)
+
+    def _probe(self) -> SandboxReport:
+        """Let a locked child try what must not work, and describe the protection by what happened."""
+        folder = Path(tempfile.mkdtemp(prefix="outsample-probe-"))
+        (folder / "read").write_text("x", encoding="ascii")
+        folder.chmod(0o777)  # only the sandbox may be what stops the child
+        with socket.create_server(("127.0.0.1", 0)) as port, socket.socket(socket.AF_UNIX) as unix:
+            unix.bind(str(folder / "socket"))
+            unix.listen()
+            (folder / "socket").chmod(0o777)
+            targets = {
+                "read": str(folder / "read"),
+                "write": str(folder / "write"),
+                "port": port.getsockname()[1],
+                "unix": str(folder / "socket"),
+                "parent": self.process,
+            }
+            try:
+                lines = self._ask({"mode": "probe", "targets": targets})
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+        return describe(lines)
+
+    def _ask(self, request: Mapping[str, object]) -> list[Mapping[str, Mapping[str, object]]]:
+        paper = memory_file("outsample-request", [json.dumps(request).encode()])
+        reader, writer = os.pipe()
+        try:
+            child = self.start(descriptors=[paper, paper, writer, writer], cpu_seconds=10, memory_bytes=256 << 20)
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+            os.close(paper)
+        try:
+            child.channel.settimeout(PROBE_TIMEOUT)
+            child.channel.recv(4096)  # it has ended; what it wrote fits into the pipe
+        except TimeoutError:
+            child.kill()
+        finally:
+            child.close()
+        with os.fdopen(reader, "rb") as stream:
+            text = stream.read()
+        return [json.loads(line) for line in text.splitlines() if line.startswith(b"{")]
+
+    def close(self) -> None:
+        """End the server and all its children; more than once is fine."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._control.close()
+        try:
+            self._process.wait(timeout=2.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def forget(self) -> None:
+        """Give up what was inherited through a fork, without ending the other process's server."""
+        self._closed = True
+        self._control.close()
+        self._process.returncode = 0  # not our child: nothing to wait for
+
+    def __enter__(self) -> ServerProcess:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+
+_servers: dict[str, ServerProcess] = {}
+_lock = threading.Lock()
+
+
+def get_server(flavour: str = "base") -> ServerProcess:
+    """Return the server of this process, started or restarted if need be. Thread-safe."""
+    with _lock:
+        server = _servers.get(flavour)
+        if server is not None and not server.alive:
+            server.close()
+            server = None
+        if server is None:
+            server = ServerProcess(flavour)
+            _servers[flavour] = server
+        return server
+
+
+def close_server() -> None:
+    """End the servers of this process; more than once is fine, the next run starts a new one."""
+    with _lock:
+        servers = list(_servers.values())
+        _servers.clear()
+    for server in servers:
+        server.close()
+
+
+def _after_fork() -> None:
+    # The forked process must neither talk to the parent's server nor keep it alive.
+    global _lock  # noqa: PLW0603 - another thread may have held it at the fork
+    _lock = threading.Lock()
+    for server in _servers.values():
+        server.forget()
+    _servers.clear()
+
+
+atexit.register(close_server)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,125 @@
+"""What a server imports and runs once before it serves, so that no child ever has to read a file."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+import zoneinfo
+
+import numpy as np
+import pandas as pd
+
+from outsample.data import Dataset
+from outsample.errors import OutsampleError
+from outsample.sandbox.execute import Program, execute, failure
+from outsample.sandbox.payload import dataset_payload, open_payload
+from outsample.sandbox.stubs import Notes
+from outsample.sandbox.wire import encode_answer
+
+__all__ = ["FLAVOURS", "warm"]
+
+_STANDARD = (
+    "abc bisect calendar cmath collections.abc contextlib copy dataclasses datetime decimal enum fractions functools"
+    " heapq itertools json linecache math numbers operator pprint random re statistics string textwrap time traceback"
+    " types typing unicodedata warnings zoneinfo"
+)
+_NUMPY = "numpy.fft numpy.linalg numpy.ma numpy.polynomial numpy.random"
+_PANDAS = (
+    "pandas.api.types pandas.core.window.rolling pandas.core.window.ewm pandas.core.window.expanding"
+    " pandas.core.reshape.pivot pandas.core.reshape.melt pandas.core.reshape.tile pandas.core.reshape.encoding"
+    " pandas.core.methods.describe pandas.core.methods.to_dict pandas.core.methods.selectn pandas.core.resample"
+    " pandas.core.groupby.generic pandas.core.computation.eval pandas.core.computation.expressions pandas.tseries.offsets"
+    " pandas.io.formats.format pandas.io.formats.string pandas.io.formats.html pandas.io.formats.info"
+    " pandas.core.indexes.accessors pandas.core.strings.accessor pandas.core.arrays.arrow.array"
+)
+_OWN = "outsample.engine outsample.metrics outsample.stats outsample.data.loaders"
+# Optional libraries of the second server.
+FLAVOURS = {
+    "base": (),
+    "science": (
+        "scipy.stats",
+        "scipy.signal",
+        "scipy.optimize",
+        "scipy.linalg",
+        "sklearn.linear_model",
+        "sklearn.ensemble",
+        "sklearn.preprocessing",
+        "sklearn.decomposition",
+        "sklearn.cluster",
+        "sklearn.model_selection",
+        "sklearn.pipeline",
+        "sklearn.metrics",
+        "sklearn.tree",
+        "sklearn.svm",
+        "sklearn.neighbors",
+    ),
+}
+_ZONES = (
+    "UTC Asia/Taipei Asia/Tokyo Asia/Hong_Kong Asia/Shanghai Asia/Singapore Asia/Seoul Asia/Kolkata Australia/Sydney"
+    " Europe/London Europe/Berlin Europe/Paris Europe/Zurich America/New_York America/Chicago America/Los_Angeles"
+    " America/Toronto America/Sao_Paulo US/Eastern US/Central US/Pacific GMT EST"
+)
+# zoneinfo keeps only the last eight by itself.
+_kept: list[object] = []
+
+_STRATEGIES = (
+    """
+close = data.get("close")
+volume = data.get("volume")
+fast = close.average(3)
+position = (fast > close.average(5)) & close.rise(2) & ~close.fall(1)
+top = (close / close.shift(2)).rank(axis=1, pct=True)
+position = position | (position & top.is_largest(2)) | top.is_smallest(1) | position.sustain(2)
+held = position.hold_until(~position, nstocks_limit=2, rank=top, stop_loss=0.1)
+rest = position.is_entry().exit_when(position.is_exit())
+monthly = close.resample("ME").last()
+text = str(close.rolling(3).mean().std().describe()) + repr(close.pct_change().ewm(span=3).mean().corr())
+text += repr(close.iloc[-1].sort_values()) + close.iloc[:2].to_string() + str(close.index[0]) + f"{close.index[-1]:%Y-%m}"
+groups = close.stack().groupby(level=0).mean().to_frame("x").pivot_table(values="x", aggfunc="mean")
+joined = pd.concat([close, volume], axis=1).fillna(0.0).where(lambda x: x > 0).dropna(how="all")
+weights = close.zscore_row()
+text += repr(np.random.default_rng(0).normal(size=3)) + repr(np.linalg.norm(weights.fillna(0.0).to_numpy()))
+report = sim(held, resample="ME", stop_loss=0.1)
+report.creturn, report.get_trades()
+""",
+    'position = data.get("close").average(3) > data.get("close")\nsim(position).get_stats()\nraise ValueError("x")',
+)
+
+
+def warm(flavour: str) -> None:
+    """Import and run what strategies use; errors are left for the strategies to meet."""
+    for name in f"{_STANDARD} {_NUMPY} {_PANDAS} {_OWN}".split() + list(FLAVOURS[flavour]):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue
+    for name in _ZONES.split():
+        try:
+            _kept.append(zoneinfo.ZoneInfo(name))
+        except (zoneinfo.ZoneInfoNotFoundError, OSError):
+            continue
+    data = _toy()
+    payload = dataset_payload(data)
+    mapped = open_payload(payload.descriptor)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for source in _STRATEGIES:
+            notes = Notes()
+            try:
+                encode_answer(*execute(Program.compile(source, "warm", {}), mapped, notes, seed=0))
+            except (Exception, OutsampleError) as error:  # noqa: BLE001 - one operator that fails must not stop the server
+                failure(error, notes)
+                if "OUTSAMPLE_SANDBOX_TRACE" in __import__("os").environ:
+                    import traceback
+
+                    traceback.print_exc(file=sys.stderr)
+    payload.close()
+
+
+def _toy() -> Dataset:
+    dates = pd.date_range("2024-01-01", periods=60, freq="B")
+    steps = np.cumsum(np.sin(np.arange(240.0)).reshape(60, 4), axis=0)
+    close = pd.DataFrame(100.0 + steps, index=dates, columns=list("ABCD"))
+    frames = {name: close * scale for name, scale in (("open", 1.0), ("high", 1.02), ("low", 0.98), ("close", 1.0))}
+    return Dataset.from_frames({**frames, "volume": close * 0 + 1000.0}, name="warm")

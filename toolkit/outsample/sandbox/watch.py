@@ -1,0 +1,230 @@
+"""Watch one child from outside: collect what it writes, hold it to its limits, end it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import select
+import threading
+import time
+from dataclasses import dataclass, field
+
+from outsample.errors import ResultInvalid
+from outsample.sandbox.client import Child
+from outsample.sandbox.wire import Message, MessageReader
+
+__all__ = ["Bounds", "Outcome", "Watch"]
+
+TICK = 0.01
+EXIT_WAIT = 5.0
+PIECE = 1 << 20
+OUTPUT_LIMIT = 64 << 20
+_PAGE = resource.getpagesize()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What a watched child may use.
+
+    Parameters
+    ----------
+    timeout : float
+        Wall-clock seconds.
+    memory_bytes : int
+        Anonymous memory above the value at its start.
+    output_bytes : int
+        Captured text that is kept.
+    result_bytes : int
+        Largest answer.
+    """
+
+    timeout: float
+    memory_bytes: int
+    output_bytes: int
+    result_bytes: int
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What was seen.
+
+    Parameters
+    ----------
+    stopped : str
+        Why the watch ended it: "timeout", "memory", "output_limit", "result_invalid", "cancelled" or "".
+    message : Message or None
+        The answer, unchecked.
+    reason : str
+        Text of a refused answer.
+    output : bytearray
+        First part of the captured text.
+    output_bytes : int
+        All of it.
+    peak_bytes : int
+        Highest anonymous memory above the start.
+    code : int or None
+        Exit code, negative for a signal; None when the server vanished.
+    cpu_seconds, wall_seconds : float
+    """
+
+    stopped: str = ""
+    message: Message | None = None
+    reason: str = ""
+    output: bytearray = field(default_factory=bytearray)
+    output_bytes: int = 0
+    peak_bytes: int = 0
+    code: int | None = None
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+
+
+class Watch:
+    """Follows one child to its end, or one answer of a session.
+
+    Parameters
+    ----------
+    child : Child
+    result, output : int
+        Reading ends of its pipes.
+    bounds : Bounds
+    cancel : threading.Event, optional
+        Set by somebody else to end the run.
+    """
+
+    def __init__(
+        self, child: Child, result: int, output: int, bounds: Bounds, cancel: threading.Event | None = None
+    ) -> None:
+        self._child = child
+        self._result = result
+        self._output = output
+        self._bounds = bounds
+        self._cancel = cancel
+        self._outcome = Outcome()
+        self._reader = MessageReader(bounds.result_bytes)
+        self._open = {result, output, child.channel.fileno()}
+        self._poll = select.poll()
+        for descriptor in self._open:
+            self._poll.register(descriptor, select.POLLIN)
+
+    def one_answer(self) -> Outcome:
+        """Wait for one answer of a session; the child lives on unless it was stopped."""
+        self._outcome = Outcome()
+        self._reader = MessageReader(self._bounds.result_bytes)
+        self._follow(time.monotonic() + self._bounds.timeout)
+        self._drain_output()
+        return self._outcome
+
+    def to_the_end(self) -> Outcome:
+        """Wait until the child has answered and ended, or end it."""
+        started = time.monotonic()
+        self._follow(started + self._bounds.timeout)
+        if self._outcome.stopped:
+            self._child.kill()
+        self._outcome.wall_seconds = time.monotonic() - started
+        self._drain_output()
+        self._wait_exit()
+        return self._outcome
+
+    def _follow(self, deadline: float) -> None:
+        outcome = self._outcome
+        while not outcome.stopped and outcome.message is None and self._child.channel.fileno() in self._open:
+            wait = min(TICK, max(deadline - time.monotonic(), 0.0))
+            for descriptor, _ in self._poll.poll(wait * 1000.0):
+                self._ready(descriptor)
+            self._measure()
+            if time.monotonic() >= deadline:
+                outcome.stopped = outcome.stopped or "timeout"
+            elif self._cancel is not None and self._cancel.is_set():
+                outcome.stopped = outcome.stopped or "cancelled"
+        if outcome.message is None and not outcome.stopped:
+            self._last_words()
+
+    def _ready(self, descriptor: int) -> None:
+        if descriptor == self._child.channel.fileno():
+            self._exited()
+        elif descriptor == self._output:
+            self._text()
+        elif descriptor == self._result:
+            self._answer()
+
+    def _text(self) -> bool:
+        piece = os.read(self._output, PIECE)
+        if not piece:
+            self._drop(self._output)
+            return False
+        outcome = self._outcome
+        outcome.output += piece[: max(self._bounds.output_bytes - len(outcome.output), 0)]
+        outcome.output_bytes += len(piece)
+        if outcome.output_bytes > OUTPUT_LIMIT:
+            outcome.stopped = outcome.stopped or "output_limit"
+        return True
+
+    def _answer(self) -> bool:
+        piece = os.read(self._result, PIECE)
+        if not piece:
+            self._drop(self._result)
+            return False
+        try:
+            self._outcome.message = self._reader.feed(piece)
+        except ResultInvalid as error:
+            self._outcome.stopped, self._outcome.reason = "result_invalid", str(error)
+            return False
+        return self._outcome.message is None
+
+    def _exited(self) -> None:
+        try:
+            said = json.loads(self._child.channel.recv(4096) or b"{}")
+        except OSError:
+            said = {}
+        self._outcome.code = said.get("code")
+        self._outcome.cpu_seconds = float(said.get("cpu", 0.0))
+        self._drop(self._child.channel.fileno())
+
+    def _last_words(self) -> None:
+        """Read what is still in the pipe of a child that has ended; nobody else holds its other end."""
+        while self._waiting(self._result) and self._answer():
+            continue
+
+    def _drain_output(self) -> None:
+        while not self._outcome.stopped and self._waiting(self._output) and self._text():
+            continue
+
+    def _waiting(self, descriptor: int) -> bool:
+        if descriptor not in self._open:
+            return False
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def _measure(self) -> None:
+        try:
+            fields = os.pread(self._child.statm, 128, 0).split()
+        except OSError:
+            return  # it has ended
+        if len(fields) < 3:
+            return
+        # Anonymous memory: resident without what is shared, which counts the mapped data too.
+        used = (int(fields[1]) - int(fields[2]) - self._child.base) * _PAGE
+        outcome = self._outcome
+        outcome.peak_bytes = max(outcome.peak_bytes, used)
+        if used > self._bounds.memory_bytes:
+            outcome.stopped = outcome.stopped or "memory"
+
+    def _wait_exit(self) -> None:
+        """Wait for the server's word; a child that has answered and stays is killed."""
+        deadline, killed = time.monotonic() + EXIT_WAIT, bool(self._outcome.stopped)
+        while self._child.channel.fileno() in self._open and time.monotonic() < deadline:
+            for descriptor, _ in self._poll.poll(100.0):
+                if descriptor == self._child.channel.fileno():
+                    self._exited()
+                else:
+                    self._drop(descriptor)  # written after the answer: not read
+            if not killed and time.monotonic() > deadline - EXIT_WAIT + 0.5:
+                self._child.kill()
+                killed = True
+
+    def _drop(self, descriptor: int) -> None:
+        if descriptor in self._open:
+            self._open.discard(descriptor)
+            self._poll.unregister(descriptor)

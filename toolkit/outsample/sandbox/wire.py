@@ -1,0 +1,320 @@
+"""What a confined child answers: a small JSON header, then raw little-endian arrays.
+
+::
+
+    magic "OSR1" | u32 length of header | u64 length of body | header (JSON, UTF-8) | body
+
+The body is the index (int64, nanoseconds since 1970, UTC) and then the values (bool: one byte each,
+float64: eight), row after row. The sender is not trusted: every length is checked against what the header
+says and against a limit before anything is allocated or read, every field against its type. No pickle and
+no library format stands between a child and its parent.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from outsample.errors import ResultInvalid
+from outsample.model import Positions, SimCall
+
+__all__ = ["Answer", "Message", "MessageReader", "decode_answer", "encode_answer", "plain_text"]
+
+MAGIC = b"OSR1"
+_PREFIX = struct.Struct("<4sIQ")
+MAXIMUM_HEADER = 8 << 20
+MAXIMUM_SYMBOLS = 100_000
+MAXIMUM_ROWS = 2_000_000
+MAXIMUM_TEXT = 20_000
+MAXIMUM_WARNINGS = 50
+MAXIMUM_OPTIONS = 64
+MAXIMUM_DATES = 100_000
+_STATUSES = ("ok", "strategy_error", "memory")
+_KINDS = ("position", "signal")
+_DIALECTS = ("outsample", "finlab")
+_HINT = "Return a DataFrame of positions: dates down, symbols across, True/False or weights."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """Header and body as they came."""
+
+    header: bytes
+    body: bytearray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a child said, after all checks.
+
+    Parameters
+    ----------
+    status : {"ok", "strategy_error", "memory"}
+    positions : Positions or None
+        With status ok.
+    error, error_type, hint, traceback : str
+        Plain text, cut to 20,000 characters, control characters replaced.
+    line : int or None
+    warnings : tuple of str
+    code : str
+        Code of the outsample error behind a strategy_error, or an empty string.
+    """
+
+    status: str
+    positions: Positions | None = None
+    error: str = ""
+    error_type: str = ""
+    hint: str = ""
+    traceback: str = ""
+    line: int | None = None
+    warnings: tuple[str, ...] = ()
+    code: str = ""
+
+
+def plain_text(text: str, *, limit: int = MAXIMUM_TEXT) -> str:
+    """Return text in which control characters are replaced, cut to a length.
+
+    Line feeds and tabs stay. C0 controls become the pictures of U+2400, other controls, direction marks and
+    lone surrogates U+FFFD: nothing written by a strategy can move a terminal's cursor or turn text around.
+
+    Examples
+    --------
+    >>> plain_text("a\\x1b[2Jb\\u202ec")
+    'a␛[2Jb�c'
+    """
+    return text[:limit].translate(_PLAIN)
+
+
+def _plain_table() -> dict[int, str]:
+    table = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"}
+    table |= dict.fromkeys((*range(0x7F, 0xA0), *range(0xD800, 0xE000)), "�")
+    table |= dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "�")
+    table |= dict.fromkeys((0x2028, 0x2029, 0xFEFF, *range(0xFFF9, 0xFFFC)), "�")
+    return table
+
+
+_PLAIN = _plain_table()
+
+
+# ---------------------------------------------------------------------------------------------
+# Writing, in the child
+
+
+def encode_answer(header: Mapping[str, object], frame: pd.DataFrame | None = None) -> list[bytes | memoryview]:
+    """Return the buffers of one message.
+
+    Parameters
+    ----------
+    header : mapping
+        JSON values; "frame" is added.
+    frame : DataFrame [date x symbol], bool or float64, optional
+        DatetimeIndex, columns of str or int.
+    """
+    said = dict(header)
+    body: list[bytes | memoryview] = []
+    if frame is not None:
+        index = pd.DatetimeIndex(frame.index)
+        values = np.ascontiguousarray(frame.to_numpy())
+        said["frame"] = {
+            "rows": len(index),
+            "columns": [name if isinstance(name, str) else int(name) for name in frame.columns],
+            "dtype": "bool" if values.dtype == bool else "float64",
+            "tz": None if index.tz is None else str(index.tz),
+        }
+        stamps = np.ascontiguousarray(index.as_unit("ns").asi8, dtype="<i8")
+        body = [memoryview(array).cast("B") for array in (stamps, values) if array.size]
+    text = json.dumps(said, ensure_ascii=True, allow_nan=False).encode()
+    length = sum(len(part) for part in body)
+    return [_PREFIX.pack(MAGIC, len(text), length) + text, *body]
+
+
+# ---------------------------------------------------------------------------------------------
+# Reading, in the parent
+
+
+class MessageReader:
+    """Collects one message from pieces of any size, and refuses it as soon as it breaks a limit.
+
+    Parameters
+    ----------
+    limit : int
+        Largest body in bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._data = bytearray()
+        self._total = _PREFIX.size
+        self._header = -1
+
+    def feed(self, piece: bytes) -> Message | None:
+        """Add bytes; return the message once it is complete.
+
+        Raises
+        ------
+        ResultInvalid
+            Not this format, or larger than allowed.
+        """
+        self._data += piece
+        if self._header < 0 and len(self._data) >= _PREFIX.size:
+            magic, header, body = _PREFIX.unpack_from(self._data)
+            if magic != MAGIC:
+                raise ResultInvalid("What the sandbox sent back is not a result.", hint=_HINT)
+            if header > MAXIMUM_HEADER or body > self._limit:
+                raise ResultInvalid(
+                    f"The result is larger than allowed: {max(header, body):,} bytes, at most {self._limit:,}.",
+                    hint="Positions have at most one row per date and one column per symbol of the data.",
+                )
+            self._header = header
+            self._total = _PREFIX.size + header + body
+        if self._header < 0 or len(self._data) < self._total:
+            return None
+        end = _PREFIX.size + self._header
+        return Message(header=bytes(self._data[_PREFIX.size : end]), body=self._data[end : self._total])
+
+
+def decode_answer(message: Message) -> Answer:
+    """Check a message from a child and return what it says.
+
+    Raises
+    ------
+    ResultInvalid
+        Anything about it is not as it must be: what, got.
+    """
+    try:
+        header = json.loads(message.header)
+    except (ValueError, RecursionError) as error:
+        raise ResultInvalid("What the sandbox sent back cannot be read.", hint=_HINT) from error
+    if not isinstance(header, dict):
+        raise _invalid("header", header)
+    status = header.get("status")
+    if status not in _STATUSES:
+        raise _invalid("status", status)
+    warnings = header.get("warnings", [])
+    if not isinstance(warnings, list) or not all(isinstance(item, str) for item in warnings):
+        raise _invalid("warnings", warnings)
+    line = header.get("line")
+    if line is not None and (type(line) is not int or not 0 < line < 10_000_000):
+        raise _invalid("line", line)
+    texts = {name: _text(header, name) for name in ("error", "error_type", "hint", "traceback", "code")}
+    return Answer(
+        status=status,
+        positions=_positions(header, message.body) if status == "ok" else None,
+        line=line,
+        warnings=tuple(plain_text(item, limit=500) for item in warnings[:MAXIMUM_WARNINGS]),
+        **texts,
+    )
+
+
+def _invalid(what: str, got: object) -> ResultInvalid:
+    return ResultInvalid(f"The result's {what} is not allowed. Got {plain_text(repr(got), limit=80)}.", hint=_HINT)
+
+
+def _text(header: Mapping[str, object], name: str) -> str:
+    value = header.get(name, "")
+    if not isinstance(value, str):
+        raise _invalid(name, value)
+    return plain_text(value)
+
+
+def _positions(header: Mapping[str, object], body: bytearray) -> Positions:
+    kind = header.get("kind")
+    if kind not in _KINDS:
+        raise _invalid("kind", kind)
+    return Positions(frame=_frame(header.get("frame"), body), kind=str(kind), call=_call(header.get("call")))
+
+
+def _frame(said: object, body: bytearray) -> pd.DataFrame:
+    if not isinstance(said, dict):
+        raise _invalid("frame", said)
+    rows, columns, dtype = said.get("rows"), said.get("columns"), said.get("dtype")
+    if type(rows) is not int or not 0 <= rows <= MAXIMUM_ROWS:
+        raise _invalid("number of rows", rows)
+    if dtype not in ("bool", "float64"):
+        raise _invalid("dtype", dtype)
+    names = _columns(columns)
+    expected = 8 * rows + rows * len(names) * (1 if dtype == "bool" else 8)
+    if len(body) != expected:
+        raise ResultInvalid(f"The result's length does not fit its shape: {len(body)} bytes, expected {expected}.")
+    index = _index(np.frombuffer(body, "<i8", rows), said.get("tz"))
+    values = _values(np.frombuffer(body, "u1" if dtype == "bool" else "<f8", offset=8 * rows), kind=dtype)
+    return pd.DataFrame(values.reshape(rows, len(names)), index=index, columns=names, copy=False)
+
+
+def _columns(columns: object) -> pd.Index:
+    if not isinstance(columns, list) or len(columns) > MAXIMUM_SYMBOLS:
+        raise _invalid("columns", type(columns).__name__)
+    text = all(type(name) is str and 0 < len(name) <= 120 for name in columns)
+    if not text and not all(type(name) is int and abs(name) < 2**63 for name in columns):
+        raise ResultInvalid("The columns of the positions must be symbols of at most 120 characters.", hint=_HINT)
+    if len(set(columns)) != len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise ResultInvalid(f"The positions have the column {plain_text(repr(twice), limit=130)} more than once.")
+    if text and any(plain_text(name, limit=120) != name or "\n" in name or "\t" in name for name in columns):
+        raise ResultInvalid("The columns of the positions contain control characters.", hint=_HINT)
+    return pd.Index(columns, dtype=None if columns else object)
+
+
+def _index(stamps: np.ndarray, zone: object) -> pd.DatetimeIndex:
+    if stamps.size and stamps.min() == np.iinfo(np.int64).min:
+        raise ResultInvalid("The index of the positions contains NaT.", hint=_HINT)
+    if stamps.size > 1 and not (np.diff(stamps) > 0).all() and np.unique(stamps).size != stamps.size:
+        raise ResultInvalid("The index of the positions has a date more than once.", hint="Keep one row per date.")
+    index = pd.DatetimeIndex(stamps.astype("datetime64[ns]"))
+    if zone is None:
+        return index
+    if not isinstance(zone, str) or len(zone) > 60:
+        raise _invalid("time zone", zone)
+    try:
+        return index.tz_localize("UTC").tz_convert(zone)
+    except Exception as error:  # zoneinfo raises many kinds for a name that is none
+        raise _invalid("time zone", zone) from error
+
+
+def _values(raw: np.ndarray, *, kind: str) -> np.ndarray:
+    if kind == "bool":
+        if raw.size and raw.max() > 1:
+            raise ResultInvalid("The values of the positions are no booleans.", hint=_HINT)
+        return raw.view(np.bool_)
+    if np.isinf(raw).any():
+        raise ResultInvalid("The positions contain infinite values.", hint="Check for a division by zero.")
+    return raw.astype(np.float64, copy=False)
+
+
+def _call(said: object) -> SimCall | None:
+    if said is None:
+        return None
+    if not isinstance(said, dict) or said.get("dialect") not in _DIALECTS:
+        raise _invalid("sim call", said)
+    options = said.get("options")
+    if not isinstance(options, dict) or len(options) > MAXIMUM_OPTIONS:
+        raise _invalid("sim options", options)
+    return SimCall(dialect=said["dialect"], options={_option_name(n): _option(v) for n, v in options.items()})
+
+
+def _option_name(name: str) -> str:
+    if len(name) > 60 or not name.isidentifier():
+        raise _invalid("sim option", name)
+    return name
+
+
+def _option(value: object) -> object:
+    if isinstance(value, list):
+        if len(value) > MAXIMUM_DATES or not all(isinstance(item, str) and len(item) <= 60 for item in value):
+            raise _invalid("list of dates in a sim option", value)
+        return [plain_text(item) for item in value]
+    if isinstance(value, str) and len(value) <= 500:
+        return plain_text(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) < 2**63:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise _invalid("sim option", value)
