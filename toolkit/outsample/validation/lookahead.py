@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from outsample.validation.finding import Finding
 from outsample.validation.places import flag, keyword, literal_text, negative
-from outsample.validation.reading import Facts, Scope, read
+from outsample.validation.reading import Facts, read
 from outsample.validation.resolve import Resolver
+from outsample.validation.scopes import Scope
 from outsample.validation.source import check_text, parse, split_lines
 
 __all__ = ["check_lookahead", "look_ahead_lint"]
@@ -174,15 +175,16 @@ class _Lint:
             return any(item.value is not None and self.table(item.value, owner) for item in bindings)
         if isinstance(node, ast.Call):
             return self._call(node, scope)
+        parts: tuple[ast.expr, ...] = ()
         if isinstance(node, ast.BinOp):
-            return self.table(node.left, scope) or self.table(node.right, scope)
-        if isinstance(node, ast.Compare):
-            return self.table(node.left, scope)
-        if isinstance(node, ast.UnaryOp):
-            return self.table(node.operand, scope)
-        if isinstance(node, ast.Attribute | ast.Subscript):
-            return self.table(node.value, scope)
-        return False
+            parts = (node.left, node.right)
+        elif isinstance(node, ast.Compare):
+            parts = (node.left,)
+        elif isinstance(node, ast.UnaryOp):
+            parts = (node.operand,)
+        elif isinstance(node, ast.Attribute | ast.Subscript):
+            parts = (node.value,)
+        return any(self.table(part, scope) for part in parts)
 
     def _call(self, node: ast.Call, scope: Scope) -> bool:
         func = node.func

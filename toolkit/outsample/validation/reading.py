@@ -9,102 +9,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from outsample.validation.scopes import Binding, Place, Scope
 from outsample.validation.source import MAX_DEPTH
 
-__all__ = ["Binding", "Facts", "Scope", "read"]
+__all__ = ["Facts", "read"]
 
-Place = tuple[int, int]
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-
-
-class Binding(NamedTuple):
-    """One place where a name gets a value.
-
-    Attributes
-    ----------
-    kind : str
-        "module", "object" (imported), "value", "parameter" or "function".
-    path : str
-        Dotted path of what was imported; otherwise empty.
-    place : tuple of int
-        Line and column behind the binding: what stands there or later may see it.
-    steady : bool
-        The statement stands directly in the body of its scope: it runs whenever the scope does, in order.
-    value : ast.expr or None
-        The expression on the right, if there is one.
-    """
-
-    kind: str
-    path: str
-    place: Place
-    steady: bool
-    value: ast.expr | None = None
-
-
-class Scope:
-    """A region with its own names: the module, a class, a function or a comprehension."""
-
-    __slots__ = ("bindings", "deleted", "kind", "node", "outer", "parent", "private")
-
-    def __init__(self, kind: str, node: ast.AST, parent: Scope | None) -> None:
-        self.kind = kind
-        self.node = node
-        self.parent = parent
-        self.bindings: dict[str, list[Binding]] = {}
-        self.outer: dict[str, str] = {}
-        self.deleted: set[str] = set()
-        self.private: set[str] = set()
-
-    def find(self, name: str) -> Scope | None:
-        """Return the scope in which a name used here is bound, or None."""
-        scope: Scope | None = self
-        while scope is not None:
-            declared = scope.outer.get(name)
-            if declared == "global":
-                scope = scope.root()
-                return scope if name in scope.bindings else None
-            # the names of a class are not visible from inside its methods
-            visible = scope.kind != "class" or scope is self
-            if declared is None and visible and name in scope.bindings:
-                return scope
-            scope = scope.parent
-        return None
-
-    def root(self) -> Scope:
-        """Return the scope of the module."""
-        scope = self
-        while scope.parent is not None:
-            scope = scope.parent
-        return scope
-
-    def candidates(self, name: str, place: Place, user: Scope) -> list[Binding]:
-        """Return the bindings that a use of a name at a place may see.
-
-        Of the steady ones only the last before the use counts, when the use is in this very scope;
-        a use inside a function may see them all.
-        """
-        bindings = self.bindings[name]
-        if len(bindings) == 1 or user is not self or name in self.deleted:
-            return bindings
-        before = [item for item in bindings if item.steady and item.place <= place]
-        if not before:
-            return bindings
-        last = max(before, key=lambda item: item.place)
-        return [last, *(item for item in bindings if not item.steady)]
-
-    def certain(self, name: str, place: Place) -> bool:
-        """Say whether a name used at a place is surely the source's own and not the builtin.
-
-        In a function a bound name is always local. In a module or class it falls back to the builtin until
-        a statement that always runs has bound it.
-        """
-        if self.kind in {"function", "comprehension"}:
-            return True
-        if name in self.deleted:
-            return False
-        return any(item.steady and item.place <= place for item in self.bindings[name])
 
 
 @dataclass(slots=True)
@@ -140,7 +52,7 @@ _PLAIN = (
     ast.Module, ast.Return, ast.Assert, ast.Raise, ast.Expr, ast.AugAssign, ast.BoolOp, ast.BinOp,
     ast.UnaryOp, ast.IfExp, ast.Dict, ast.Set, ast.Yield, ast.YieldFrom, ast.Compare, ast.FormattedValue,
     ast.JoinedStr, ast.Starred, ast.List, ast.Tuple, ast.Slice, ast.arguments, ast.arg, ast.keyword,
-    ast.withitem, ast.match_case, ast.MatchValue, ast.MatchSequence, ast.MatchOr,
+    ast.withitem, ast.Delete, ast.match_case, ast.MatchValue, ast.MatchSequence, ast.MatchOr,
 )  # fmt: skip
 
 
@@ -182,7 +94,7 @@ class _Reader:
     def unknown(self, node: ast.AST) -> None:
         self.facts.refused.append(node)
         if isinstance(node, ast.AsyncFunctionDef):
-            self.on_FunctionDef(node)
+            self.definition(node)
         else:
             self.block(node)
 
@@ -209,7 +121,7 @@ class _Reader:
 
     # --- expressions
 
-    def on_Name(self, node: ast.Name) -> None:
+    def name(self, node: ast.Name) -> None:
         if node.ctx.__class__ is ast.Load:
             self.facts.names.append((node, self.scope))
         elif isinstance(node.ctx, ast.Del):
@@ -218,28 +130,28 @@ class _Reader:
         else:
             self.bind(node.id, node, value=_bound_value(node, self.facts.parents))
 
-    def on_Attribute(self, node: ast.Attribute) -> None:
+    def attribute(self, node: ast.Attribute) -> None:
         self.facts.attributes.append((node, self.scope))
         self.children(node)
 
-    def on_Call(self, node: ast.Call) -> None:
+    def call(self, node: ast.Call) -> None:
         self.facts.calls.append((node, self.scope))
         self.children(node)
 
-    def on_Subscript(self, node: ast.Subscript) -> None:
+    def subscript(self, node: ast.Subscript) -> None:
         self.facts.subscripts.append((node, self.scope))
         self.children(node)
 
-    def on_Constant(self, node: ast.Constant) -> None:
+    def constant(self, node: ast.Constant) -> None:
         if node.value.__class__ is str:
             self.facts.texts.append(node)
 
-    def on_NamedExpr(self, node: ast.NamedExpr) -> None:
+    def walrus(self, node: ast.NamedExpr) -> None:
         steady, self.steady = self.steady, False
         self.each((node.value, node.target), node)
         self.steady = steady
 
-    def on_Lambda(self, node: ast.Lambda) -> None:
+    def lambda_(self, node: ast.Lambda) -> None:
         self.function(node, (*node.args.defaults, *node.args.kw_defaults), [node.body])
 
     def comprehension(self, node: ast.AST) -> None:
@@ -279,7 +191,7 @@ class _Reader:
         self.children(node)
         self.steady = steady
 
-    def on_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    def definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         facts = self.facts
         facts.functions.append((node, self.scope))
         if self.scope.kind == "class":
@@ -310,7 +222,7 @@ class _Reader:
         self.depth -= 1
         self.scope, self.steady = outer, steady
 
-    def on_ClassDef(self, node: ast.ClassDef) -> None:
+    def class_(self, node: ast.ClassDef) -> None:
         self.facts.classes.append((node, self.scope))
         self.bind(node.name, node, kind="function")
         self.each((*node.decorator_list, *node.bases, *node.keywords, *getattr(node, "type_params", ())), node)
@@ -322,50 +234,45 @@ class _Reader:
         self.scope.private.update(self.scope.bindings)
         self.scope, self.steady = outer, steady
 
-    def on_Global(self, node: ast.Global) -> None:
+    def global_(self, node: ast.Global) -> None:
         self.scope.outer.update(dict.fromkeys(node.names, "global"))
         self.facts.bound.extend((name, node) for name in node.names)
 
-    def on_Nonlocal(self, node: ast.Nonlocal) -> None:
+    def nonlocal_(self, node: ast.Nonlocal) -> None:
         self.scope.outer.update(dict.fromkeys(node.names, "nonlocal"))
         self.facts.bound.extend((name, node) for name in node.names)
 
-    def on_Import(self, node: ast.Import) -> None:
+    def import_(self, node: ast.Import) -> None:
         self.facts.imports.append((node, self.scope))
         for alias in node.names:
             path = alias.name if alias.asname else alias.name.partition(".")[0]
             self.bind(alias.asname or path, node, kind="module", path=path)
 
-    def on_ImportFrom(self, node: ast.ImportFrom) -> None:
+    def import_from(self, node: ast.ImportFrom) -> None:
         self.facts.imports.append((node, self.scope))
         for alias in node.names:
             if alias.name != "*":
                 self.bind(alias.asname or alias.name, node, kind="object", path=f"{node.module}.{alias.name}")
 
-    def on_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+    def handler(self, node: ast.ExceptHandler) -> None:
         if node.name:
             self.bind(node.name, node)
             self.scope.deleted.add(node.name)  # unbound again after the block
         self.children(node)
 
-    def on_Delete(self, node: ast.Delete) -> None:
-        self.children(node)
-
     # --- patterns
 
-    def on_MatchAs(self, node: ast.MatchAs | ast.MatchStar) -> None:
+    def capture(self, node: ast.MatchAs | ast.MatchStar) -> None:
         if node.name:
             self.bind(node.name, node)
         self.children(node)
 
-    on_MatchStar = on_MatchAs
-
-    def on_MatchMapping(self, node: ast.MatchMapping) -> None:
+    def mapping(self, node: ast.MatchMapping) -> None:
         if node.rest:
             self.bind(node.rest, node)
         self.children(node)
 
-    def on_MatchClass(self, node: ast.MatchClass) -> None:
+    def pattern(self, node: ast.MatchClass) -> None:
         self.facts.patterns.append((node, self.scope))
         self.children(node)
 
@@ -377,9 +284,26 @@ def _handlers() -> dict[type[ast.AST], Callable[[_Reader, Any], None] | None]:
     table.update(dict.fromkeys((ast.If, ast.For, ast.While, ast.Try, ast.With, ast.Match), _Reader.block))
     table.update(dict.fromkeys((ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp), _Reader.comprehension))
     table.update(dict.fromkeys((ast.Assign, ast.AnnAssign), _Reader.assignment))
-    for name, function in vars(_Reader).items():
-        if name.startswith("on_"):
-            table[getattr(ast, name[3:])] = function
+    table.update({
+        ast.Name: _Reader.name,
+        ast.Attribute: _Reader.attribute,
+        ast.Call: _Reader.call,
+        ast.Subscript: _Reader.subscript,
+        ast.Constant: _Reader.constant,
+        ast.NamedExpr: _Reader.walrus,
+        ast.Lambda: _Reader.lambda_,
+        ast.FunctionDef: _Reader.definition,
+        ast.ClassDef: _Reader.class_,
+        ast.Global: _Reader.global_,
+        ast.Nonlocal: _Reader.nonlocal_,
+        ast.Import: _Reader.import_,
+        ast.ImportFrom: _Reader.import_from,
+        ast.ExceptHandler: _Reader.handler,
+        ast.MatchMapping: _Reader.mapping,
+        ast.MatchClass: _Reader.pattern,
+        ast.MatchAs: _Reader.capture,
+        ast.MatchStar: _Reader.capture,
+    })  # fmt: skip
     return table
 
 

@@ -14,7 +14,8 @@ import types
 from typing import NamedTuple
 
 from outsample.validation.names import FINLAB, MODULES, PRESET_MODULES, STUBBED
-from outsample.validation.reading import Binding, Facts, Scope
+from outsample.validation.reading import Facts
+from outsample.validation.scopes import Binding, Scope
 
 __all__ = ["Reached", "Resolver", "look_up"]
 
@@ -56,25 +57,27 @@ def look_up(module: str, name: str) -> Reached:
     """
     path = f"{module}.{name}"
     if module in FINLAB:
-        if name not in FINLAB[module]:
-            return Reached("denied", path)
-        return Reached("module" if path in FINLAB and path != "finlab.data" else "object", path)
+        kind = "module" if path in FINLAB and path != "finlab.data" else "object"
+        return Reached(kind if name in FINLAB[module] else "denied", path)
     if path in MODULES:
         return Reached("module" if _module(path) is not None else "missing", path)
+    return Reached(_kind(module, name), path)
+
+
+def _kind(module: str, name: str) -> str:
     policy = MODULES[module]
     if policy.only is not None:
-        return Reached("object" if name in policy.only else "denied", path)
+        return "object" if name in policy.only else "denied"
     if name.startswith("_") or name in policy.denied or (module == "pandas" and name.startswith("read_")):
-        return Reached("denied", path)
+        return "denied"
     source = _module(module)
-    listed = getattr(source, "__all__", ()) if policy.listed else ()
-    if policy.listed and name not in listed:
-        return Reached("denied" if hasattr(source, name) else "missing", path)
+    if policy.listed and name not in getattr(source, "__all__", ()):
+        return "denied" if hasattr(source, name) else "missing"
     try:
         found = getattr(source, name)
     except (AttributeError, ImportError):
-        return Reached("missing", path)
-    return Reached("denied" if isinstance(found, types.ModuleType) else "object", path)
+        return "missing"
+    return "denied" if isinstance(found, types.ModuleType) else "object"
 
 
 class Resolver:

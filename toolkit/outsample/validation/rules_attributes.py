@@ -14,9 +14,10 @@ from outsample.validation.names import (
     PLOT_ATTRIBUTES,
 )
 from outsample.validation.places import flag, is_call_to, literal_text
-from outsample.validation.reading import Facts, Scope
+from outsample.validation.reading import Facts
 from outsample.validation.resolve import Reached, Resolver
 from outsample.validation.rules_imports import denied_name
+from outsample.validation.scopes import Scope
 
 __all__ = ["check_attributes"]
 
@@ -36,7 +37,7 @@ def check_attributes(facts: Facts, resolver: Resolver) -> Iterator[Finding]:
     for node, scope in facts.attributes:
         base = resolver.reach(node.value, scope)
         if node.attr.startswith("_"):
-            if not _own(facts, node, scope):
+            if not _own(node, scope):
                 yield _private(facts, node)
         elif node.attr in INTERNAL_ATTRIBUTES:
             message = f"'.{node.attr}' reaches into the interpreter."
@@ -69,10 +70,10 @@ def _public(
         if not _option(f"{paths[0]}.{node.attr}", reading=True):
             yield _option_finding(facts, node)
         return
-    yield from _method(facts, node, scope, paths)
+    yield from _method(facts, node, paths)
 
 
-def _method(facts: Facts, node: ast.Attribute, scope: Scope, paths: list[str]) -> Iterator[Finding]:
+def _method(facts: Facts, node: ast.Attribute, paths: list[str]) -> Iterator[Finding]:
     name = node.attr
     if "finlab.data" in paths and name == "indicator":
         yield _indicator(facts, node)
@@ -102,7 +103,7 @@ def _method(facts: Facts, node: ast.Attribute, scope: Scope, paths: list[str]) -
         yield flag(facts, node, "string-format", "'.format_map' can reach attributes.", hint=hint)
 
 
-def _own(facts: Facts, node: ast.Attribute, scope: Scope) -> bool:
+def _own(node: ast.Attribute, scope: Scope) -> bool:
     """Say whether a private attribute is the strategy's own, or one of the few harmless ones."""
     name = node.attr
     if name == "__name__" and isinstance(node.ctx, ast.Load):
@@ -132,10 +133,12 @@ def _declared(scope: Scope) -> set[str]:
                 continue
             arguments = [*item.args.posonlyargs, *item.args.args]
             first = arguments[0].arg if arguments else ""
-            for node in ast.walk(item):
-                if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                    if isinstance(node.value, ast.Name) and node.value.id == first:
-                        scope.private.add(node.attr)
+            stored = (node for node in ast.walk(item) if isinstance(node, ast.Attribute))
+            scope.private.update(
+                node.attr
+                for node in stored
+                if isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id == first
+            )
     return scope.private
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from outsample.validation.finding import Finding
 from outsample.validation.names import (
@@ -16,8 +16,9 @@ from outsample.validation.names import (
     TEXT_METHODS,
 )
 from outsample.validation.places import flag, is_call_to, keyword, literal_text
-from outsample.validation.reading import Facts, Scope
+from outsample.validation.reading import Facts
 from outsample.validation.resolve import Resolver
+from outsample.validation.scopes import Scope
 
 __all__ = ["check_calls", "check_formats", "check_texts"]
 
@@ -47,7 +48,7 @@ def check_calls(facts: Facts, resolver: Resolver) -> Iterator[Finding]:
         elif name in TEXT_METHODS:
             yield from _text_method(facts, call, name)
         elif name in DISPATCH_METHODS:
-            yield from _dispatch(facts, call, scope, name)
+            yield from _dispatch(facts, call, name)
         elif name in {"set_option", "option_context", "reset_option", "get_option", "describe_option"}:
             yield from _options(facts, call, scope, resolver)
         if any(item.arg == "engine" for item in call.keywords):
@@ -97,24 +98,23 @@ def _text_method(facts: Facts, call: ast.Call, name: str) -> Iterator[Finding]:
         yield flag(facts, call, "io-write", f".{name}(...) with a target writes a file; a strategy cannot.", hint=hint)
 
 
-def _dispatch(facts: Facts, call: ast.Call, scope: Scope, name: str) -> Iterator[Finding]:
+def _dispatch(facts: Facts, call: ast.Call, name: str) -> Iterator[Finding]:
     values = [*call.args, *(item.value for item in call.keywords if item.arg not in {"axis", "engine", "args"})]
     for value in values:
-        yield from _dispatched(facts, value, scope, name)
+        yield from _dispatched(facts, value, name)
 
 
-def _dispatched(facts: Facts, value: ast.expr, scope: Scope, method: str) -> Iterator[Finding]:
+def _dispatched(facts: Facts, value: ast.expr, method: str) -> Iterator[Finding]:
     """Check the names by which a method calls others: literals, also in lists, dictionaries and names."""
-    parts: list[ast.expr | None] = []
+    parts: Sequence[ast.expr] = ()
     if isinstance(value, ast.List | ast.Tuple | ast.Set):
-        parts = list(value.elts)
+        parts = value.elts
     elif isinstance(value, ast.Dict):
-        parts = list(value.values)
+        parts = value.values
     elif isinstance(value, ast.IfExp):
         parts = [value.body, value.orelse]
     for part in parts:
-        if part is not None:
-            yield from _dispatched(facts, part, scope, method)
+        yield from _dispatched(facts, part, method)
     text = literal_text(value)
     if text is not None and (text in _DISPATCH_DENIED or text.startswith(("_", "to_", "read_"))):
         message = f".{method}({text!r}) calls a method that a strategy must not use."
@@ -143,7 +143,8 @@ def _joined(node: ast.expr) -> bool:
 def _options(facts: Facts, call: ast.Call, scope: Scope, resolver: Resolver) -> Iterator[Finding]:
     if not any(path.startswith("pandas") for path in resolver.paths(call.func, scope)):
         return
-    for option in call.args[::2] or [None]:
+    options: list[ast.expr | None] = [*call.args[::2]] or [None]
+    for option in options:
         text = literal_text(option)
         if text is None or not text.startswith(OPTION_PREFIXES):
             hint = "Options under display., mode. and future. may be set."
@@ -204,7 +205,7 @@ def check_texts(facts: Facts) -> Iterator[Finding]:
         if _DUNDER.match(text) and text != "__main__" and not text.startswith("__init"):
             message = f"The text {text!r} names a part of the interpreter."
             yield flag(facts, node, "string-dunder", message, hint="Delete it, or write another text.")
-        elif text in FILE_METHODS and text not in {"dump"}:
+        elif text in FILE_METHODS and text != "dump":
             above = facts.parents.get(node)
             if not isinstance(above, ast.Expr | ast.FormattedValue):
                 message = f"The text {text!r} names a method that writes or reads files."

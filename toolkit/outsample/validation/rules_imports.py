@@ -102,13 +102,10 @@ def denied_name(facts: Facts, node: ast.AST, found: Reached) -> Finding:
         return flag(facts, node, "attribute-unknown", message, hint=hint, severity="warning")
     if module in FINLAB:
         return flag(facts, node, "finlab-name", f"'{found.path}' is not supported.", hint=_FINLAB_NAMES)
-    if name.startswith("read_") or name in {"load", "loadtxt", "genfromtxt", "fromfile", "memmap", "fromregex"}:
+    if name.startswith("read_") or name in _READERS:
         hint = "Read with data.get(key), for example data.get('close'); add the file to the dataset."
         return flag(facts, node, "io-read", f"{shown}.{name} reads files; a strategy sees only its dataset.", hint=hint)
-    if name in {"ExcelFile", "HDFStore", "DataSource", "io"}:
-        hint = "Read with data.get(key); add the file to the dataset."
-        return flag(facts, node, "io-read", f"{shown}.{name} opens files; a strategy sees only its dataset.", hint=hint)
-    if name in {"save", "savez", "savez_compressed", "savetxt", "ExcelWriter", "to_pickle"}:
+    if name in _WRITERS:
         hint = "print(...) what you want to see, or save from the notebook after the backtest."
         return flag(facts, node, "io-write", f"{shown}.{name} writes files; a strategy cannot.", hint=hint)
     if module == "pandas" and name == "plotting":
@@ -120,6 +117,10 @@ def denied_name(facts: Facts, node: ast.AST, found: Reached) -> Finding:
     )
 
 
+_READERS = frozenset({
+    "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "fromregex", "ExcelFile", "HDFStore", "DataSource", "io",
+})  # fmt: skip
+_WRITERS = frozenset({"save", "savez", "savez_compressed", "savetxt", "ExcelWriter", "to_pickle"})
 _DENIED_HINTS = {
     "dataclasses.make_dataclass": "Write the class with @dataclass.",
     "functools.singledispatch": "Use if isinstance(...).",

@@ -16,8 +16,9 @@ from outsample.validation.names import (
     SAFE_BUILTINS,
 )
 from outsample.validation.places import flag, is_call_to, literal_text
-from outsample.validation.reading import Facts, Scope
+from outsample.validation.reading import Facts
 from outsample.validation.resolve import Resolver
+from outsample.validation.scopes import Scope
 
 __all__ = ["check_bound", "check_dynamic", "check_modules", "check_names"]
 
@@ -46,7 +47,7 @@ _HINTS = {
 }
 
 
-def check_names(facts: Facts, resolver: Resolver) -> Iterator[Finding]:
+def check_names(facts: Facts) -> Iterator[Finding]:
     """Yield findings for names that are read: builtins off the list, private and unknown ones."""
     every: set[str] | None = None
     for node, scope in facts.names:
@@ -57,7 +58,7 @@ def check_names(facts: Facts, resolver: Resolver) -> Iterator[Finding]:
             yield flag(facts, node, "name-private", f"A strategy must not use '{name}'.", hint=hint)
         elif name in _SAFE:
             if owner is None or not owner.certain(name, (node.lineno, node.col_offset)):
-                yield from _safe(facts, node, scope)
+                yield from _safe(facts, node)
         elif owner is not None:
             if name in _BUILTINS and not owner.certain(name, (node.lineno, node.col_offset)):
                 yield _denied(facts, node)
@@ -88,7 +89,7 @@ def _denied(facts: Facts, node: ast.Name) -> Finding:
     return flag(facts, node, "builtin-denied", f"The builtin '{name}' is not available in a strategy.", hint=hint)
 
 
-def _safe(facts: Facts, node: ast.Name, scope: Scope) -> Iterator[Finding]:
+def _safe(facts: Facts, node: ast.Name) -> Iterator[Finding]:
     """Check the few safe builtins that are dangerous as values."""
     name = node.id
     call = is_call_to(facts, node)
@@ -118,8 +119,9 @@ def _harmless_type(facts: Facts, node: ast.Name) -> bool:
         above = facts.parents.get(above)
     if isinstance(above, ast.Call) and isinstance(above.func, ast.Name):
         return above.func.id in {"isinstance", "issubclass"}
-    one = isinstance(above, ast.Call) and len(above.args) == 1 and not above.keywords
-    return one and isinstance(above.func, ast.Attribute) and above.func.attr in {"apply", "map", "applymap"}
+    if not isinstance(above, ast.Call) or len(above.args) != 1 or above.keywords:
+        return False
+    return isinstance(above.func, ast.Attribute) and above.func.attr in {"apply", "map", "applymap"}
 
 
 def check_bound(facts: Facts) -> Iterator[Finding]:
@@ -137,7 +139,8 @@ def check_bound(facts: Facts) -> Iterator[Finding]:
 
 def check_modules(facts: Facts, resolver: Resolver) -> Iterator[Finding]:
     """Yield findings for modules used as values: whoever holds one reaches what it imported."""
-    for node, scope in (*facts.names, *facts.attributes):
+    uses: list[tuple[ast.Name | ast.Attribute, Scope]] = [*facts.names, *facts.attributes]
+    for node, scope in uses:
         found = [item for item in resolver.reach(node, scope) if item.kind == "module"]
         if not found:
             continue

@@ -55,9 +55,10 @@ def validate(source: str, *, modules: Iterable[str] = ()) -> list[Finding]:
     1 import-denied
     2 io-read
     """
-    if not isinstance(source, str):
+    given: object = source
+    if not isinstance(given, str):
         hint = "Decode it first, for example path.read_text(encoding='utf-8')."
-        raise ConfigError(f"source must be a str. Got {type(source).__name__}.", hint=hint)
+        raise ConfigError(f"source must be a str. Got {type(given).__name__}.", hint=hint)
     lines = split_lines(source)
     findings = list(check_text(source, lines))
     if any(item.rule in {"source-size", "source-character"} for item in findings):
@@ -78,7 +79,7 @@ def _rules(tree: ast.Module, lines: list[str], modules: frozenset[str]) -> Itera
     resolver = Resolver(facts)
     yield from check_syntax(facts)
     yield from check_imports(facts, resolver)
-    yield from check_names(facts, resolver)
+    yield from check_names(facts)
     yield from check_bound(facts)
     yield from check_modules(facts, resolver)
     yield from check_dynamic(facts, resolver)

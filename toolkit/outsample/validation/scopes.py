@@ -1,0 +1,98 @@
+"""Names and the scopes they are bound in, as Python resolves them."""
+
+from __future__ import annotations
+
+import ast
+from typing import NamedTuple
+
+__all__ = ["Binding", "Place", "Scope"]
+
+Place = tuple[int, int]
+
+
+class Binding(NamedTuple):
+    """One place where a name gets a value.
+
+    Attributes
+    ----------
+    kind : str
+        "module", "object" (imported), "value", "parameter" or "function".
+    path : str
+        Dotted path of what was imported; otherwise empty.
+    place : tuple of int
+        Line and column behind the binding: what stands there or later may see it.
+    steady : bool
+        The statement stands directly in the body of its scope: it runs whenever the scope does, in order.
+    value : ast.expr or None
+        The expression on the right, if there is one.
+    """
+
+    kind: str
+    path: str
+    place: Place
+    steady: bool
+    value: ast.expr | None = None
+
+
+class Scope:
+    """A region with its own names: the module, a class, a function or a comprehension."""
+
+    __slots__ = ("bindings", "deleted", "kind", "node", "outer", "parent", "private")
+
+    def __init__(self, kind: str, node: ast.AST, parent: Scope | None) -> None:
+        self.kind = kind
+        self.node = node
+        self.parent = parent
+        self.bindings: dict[str, list[Binding]] = {}
+        self.outer: dict[str, str] = {}
+        self.deleted: set[str] = set()
+        self.private: set[str] = set()
+
+    def find(self, name: str) -> Scope | None:
+        """Return the scope in which a name used here is bound, or None."""
+        scope: Scope | None = self
+        while scope is not None:
+            declared = scope.outer.get(name)
+            if declared == "global":
+                scope = scope.root()
+                return scope if name in scope.bindings else None
+            # the names of a class are not visible from inside its methods
+            visible = scope.kind != "class" or scope is self
+            if declared is None and visible and name in scope.bindings:
+                return scope
+            scope = scope.parent
+        return None
+
+    def root(self) -> Scope:
+        """Return the scope of the module."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope
+
+    def candidates(self, name: str, place: Place, user: Scope) -> list[Binding]:
+        """Return the bindings that a use of a name at a place may see.
+
+        Of the steady ones only the last before the use counts, when the use is in this very scope;
+        a use inside a function may see them all.
+        """
+        bindings = self.bindings[name]
+        if len(bindings) == 1 or user is not self or name in self.deleted:
+            return bindings
+        before = [item for item in bindings if item.steady and item.place <= place]
+        if not before:
+            return bindings
+        last = max(before, key=lambda item: item.place)
+        return [last, *(item for item in bindings if not item.steady)]
+
+    def certain(self, name: str, place: Place) -> bool:
+        """Say whether a name used at a place is surely the source's own and not the builtin.
+
+        In a function a bound name is always local. In a module or class it falls back to the builtin until
+        a statement that always runs has bound it.
+        """
+        if self.kind in {"function", "comprehension"}:
+            return True
+        if name in self.deleted:
+            return False
+        return any(item.steady and item.place <= place for item in self.bindings[name])
