@@ -41,6 +41,7 @@ class Facts:
     deep: list[ast.AST] = field(default_factory=list)
     bound: list[tuple[str, ast.AST]] = field(default_factory=list)
     methods: set[str] = field(default_factory=set)
+    private: set[str] = field(default_factory=set)
 
 
 _NOTHING = (
@@ -196,7 +197,6 @@ class _Reader:
         facts.functions.append((node, self.scope))
         if self.scope.kind == "class":
             facts.methods.add(node.name)
-            self.scope.private.add(node.name)
         arguments = node.args
         annotated = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg)
         outside = (
@@ -231,7 +231,6 @@ class _Reader:
         self.depth += 1
         self.each(node.body, node)
         self.depth -= 1
-        self.scope.private.update(self.scope.bindings)
         self.scope, self.steady = outer, steady
 
     def global_(self, node: ast.Global) -> None:

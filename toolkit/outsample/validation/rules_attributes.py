@@ -12,6 +12,7 @@ from outsample.validation.names import (
     INTERNAL_ATTRIBUTES,
     OPTION_PREFIXES,
     PLOT_ATTRIBUTES,
+    TEXT_METHODS,
 )
 from outsample.validation.places import flag, is_call_to, literal_text
 from outsample.validation.reading import Facts
@@ -37,7 +38,7 @@ def check_attributes(facts: Facts, resolver: Resolver) -> Iterator[Finding]:
     for node, scope in facts.attributes:
         base = resolver.reach(node.value, scope)
         if node.attr.startswith("_"):
-            if not _own(node, scope):
+            if not _own(facts, node, scope):
                 yield _private(facts, node)
         elif node.attr in INTERNAL_ATTRIBUTES:
             message = f"'.{node.attr}' reaches into the interpreter."
@@ -98,12 +99,18 @@ def _method(facts: Facts, node: ast.Attribute, paths: list[str]) -> Iterator[Fin
     elif name == "login" and "finlab" in paths:
         message = "finlab.login(...) does nothing here; no account is needed."
         yield flag(facts, node, "login-ignored", message, hint="Delete the line.", severity="warning")
+    elif name in {"query", "eval"} and not is_call_to(facts, node):
+        hint = "Call it with a literal, df.query('x > 1')."
+        yield flag(facts, node, "string-eval", f"'.{name}' must not be passed around: it evaluates texts.", hint=hint)
+    elif name in TEXT_METHODS and name != "info" and not is_call_to(facts, node):
+        hint = f"Call it without a target: x.{name}()."
+        yield flag(facts, node, "io-write", f"'.{name}' must not be passed around: it can write files.", hint=hint)
     elif name == "format_map":
         hint = "Write an f-string: f'{x:.2f}'."
         yield flag(facts, node, "string-format", "'.format_map' can reach attributes.", hint=hint)
 
 
-def _own(node: ast.Attribute, scope: Scope) -> bool:
+def _own(facts: Facts, node: ast.Attribute, scope: Scope) -> bool:
     """Say whether a private attribute is the strategy's own, or one of the few harmless ones."""
     name = node.attr
     if name == "__name__" and isinstance(node.ctx, ast.Load):
@@ -112,34 +119,44 @@ def _own(node: ast.Attribute, scope: Scope) -> bool:
         return (
             isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name) and node.value.func.id == "super"
         )
-    if name.startswith("__") or not isinstance(node.value, ast.Name):
+    if (name.startswith("__") and name.endswith("__")) or not isinstance(node.value, ast.Name):
         return False
     inner: Scope | None = scope
     while inner is not None:
         if inner.parent is not None and inner.parent.kind == "class" and isinstance(inner.node, ast.FunctionDef):
             arguments = [*inner.node.args.posonlyargs, *inner.node.args.args]
             if arguments and arguments[0].arg == node.value.id:
-                return isinstance(node.ctx, ast.Store) or name in _declared(inner.parent)
+                return isinstance(node.ctx, ast.Store) or name in _declared(facts)
         inner = inner.parent
     return False
 
 
-def _declared(scope: Scope) -> set[str]:
-    """Return the private names that a class declares: in its body, as methods, on the first argument."""
-    if "" not in scope.private:
-        scope.private.add("")
-        for item in scope.node.body if isinstance(scope.node, ast.ClassDef) else ():
-            if not isinstance(item, ast.FunctionDef):
+def _declared(facts: Facts) -> set[str]:
+    """Return the private names that the classes of the source declare.
+
+    In their bodies, as methods, or on the first argument of a method. A subclass may use what its base declares.
+    """
+    if not facts.private:
+        facts.private.add("")
+        for class_, _ in facts.classes:
+            for item in class_.body:
+                facts.private.update(_body_names(item))
+    return facts.private
+
+
+def _body_names(item: ast.stmt) -> Iterator[str]:
+    if isinstance(item, ast.FunctionDef):
+        yield item.name
+        arguments = [*item.args.posonlyargs, *item.args.args]
+        first = arguments[0].arg if arguments else ""
+        for node in ast.walk(item):
+            if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Store):
                 continue
-            arguments = [*item.args.posonlyargs, *item.args.args]
-            first = arguments[0].arg if arguments else ""
-            stored = (node for node in ast.walk(item) if isinstance(node, ast.Attribute))
-            scope.private.update(
-                node.attr
-                for node in stored
-                if isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id == first
-            )
-    return scope.private
+            if isinstance(node.value, ast.Name) and node.value.id == first:
+                yield node.attr
+    elif isinstance(item, ast.Assign | ast.AnnAssign):
+        targets = item.targets if isinstance(item, ast.Assign) else [item.target]
+        yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 
 def _private(facts: Facts, node: ast.Attribute) -> Finding:

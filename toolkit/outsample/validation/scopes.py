@@ -37,7 +37,7 @@ class Binding(NamedTuple):
 class Scope:
     """A region with its own names: the module, a class, a function or a comprehension."""
 
-    __slots__ = ("bindings", "deleted", "kind", "node", "outer", "parent", "private")
+    __slots__ = ("bindings", "deleted", "kind", "node", "outer", "parent")
 
     def __init__(self, kind: str, node: ast.AST, parent: Scope | None) -> None:
         self.kind = kind
@@ -46,7 +46,6 @@ class Scope:
         self.bindings: dict[str, list[Binding]] = {}
         self.outer: dict[str, str] = {}
         self.deleted: set[str] = set()
-        self.private: set[str] = set()
 
     def find(self, name: str) -> Scope | None:
         """Return the scope in which a name used here is bound, or None."""
