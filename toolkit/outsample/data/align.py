@@ -123,7 +123,7 @@ def array_operator(name: str, left: np.ndarray[Any, Any], right: object) -> np.n
 
 
 def truth(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """Return a frame as bool, C order: NaN and None are False, numbers are True unless 0."""
+    """Return a frame as bool, [symbol x date] in C order: NaN and None are False, numbers True unless 0."""
     values: np.ndarray[Any, Any] = frame.to_numpy()
     if values.dtype.kind != "b":
         if values.dtype.kind in "iufc":
@@ -131,15 +131,15 @@ def truth(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
         else:
             missing = frame.isna().to_numpy()
             values = np.where(missing, False, values).astype(np.bool_)
-    return np.ascontiguousarray(values)
+    return np.ascontiguousarray(values.T)
 
 
 def floats(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """Return a frame as float64, C order; not a copy where it is that already."""
+    """Return a frame as float64, [symbol x date] in C order; not a copy where pandas holds it so."""
     values: np.ndarray[Any, Any] = frame.to_numpy()
     if values.dtype != np.float64:
         values = frame.astype(np.float64).to_numpy()
-    return np.ascontiguousarray(values)
+    return np.ascontiguousarray(values.T)
 
 
 def fitted(other: pd.DataFrame, like: pd.DataFrame, name: str) -> pd.DataFrame:

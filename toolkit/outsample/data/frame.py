@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import pandas as pd
 
-from outsample.data import operators
+from outsample.data import operators, ranking
 from outsample.data.align import ALL_OPERATORS, align, array_operator, fitted, floats, truth
 from outsample.data.holding import HoldRules, exit_when, hold_until
 from outsample.data.memo import FrameContext, Token, copy_on_write
@@ -149,7 +149,7 @@ class StrategyFrame(pd.DataFrame):
 
         def compute() -> Array:
             enough: Array = operators.count_true(truth(self), n) >= k
-            enough[: n - 1] = False
+            enough[:, : n - 1] = False
             return enough
 
         return self._remembered("sustain", (n, k), compute)
@@ -158,14 +158,14 @@ class StrategyFrame(pd.DataFrame):
         """Whether a signal turned True on this bar; a first bar that is True counts. NaN is False."""
         now = truth(self)
         before = np.zeros_like(now)
-        before[1:] = now[:-1]
+        before[:, 1:] = now[:, :-1]
         return _made(self, now & ~before)
 
     def is_exit(self) -> StrategyFrame:
         """Whether a signal turned False on this bar; never on the first bar. NaN is False."""
         now = truth(self)
         before = np.zeros_like(now)
-        before[1:] = now[:-1]
+        before[:, 1:] = now[:, :-1]
         return _made(self, before & ~now)
 
     def hold_until(  # noqa: PLR0913 - the argument list that strategies know
@@ -235,12 +235,12 @@ class StrategyFrame(pd.DataFrame):
     def is_largest(self, n: int) -> StrategyFrame:
         """Whether a value is among the `n` largest of its row; NaN never is, equal ones from the left."""
         n = _whole("n", n)
-        return self._remembered("is_largest", (n,), lambda: operators.top_rows(floats(self), n, 1.0))
+        return self._remembered("is_largest", (n,), lambda: ranking.top_rows(floats(self), n, largest=True))
 
     def is_smallest(self, n: int) -> StrategyFrame:
         """Whether a value is among the `n` smallest of its row; NaN never is, equal ones from the left."""
         n = _whole("n", n)
-        return self._remembered("is_smallest", (n,), lambda: operators.top_rows(floats(self), n, -1.0))
+        return self._remembered("is_smallest", (n,), lambda: ranking.top_rows(floats(self), n, largest=False))
 
     def quantile_row(self, q: float) -> pd.Series[float]:
         """Quantile of each row, by linear interpolation.
@@ -257,7 +257,7 @@ class StrategyFrame(pd.DataFrame):
         """
         if not (isinstance(q, int | float | np.number) and 0.0 <= q <= 1.0):
             raise ConfigError(f"q must be a number in [0, 1]. Got {q!r}.")
-        ordered = np.sort(floats(self), axis=1)
+        ordered = ranking.sorted_rows(floats(self))
         count = ordered.shape[1] - np.isnan(ordered).sum(axis=1)
         if not ordered.shape[1]:
             return pd.Series(np.nan, index=self.index)
@@ -291,16 +291,15 @@ class StrategyFrame(pd.DataFrame):
             1 is the smallest (the largest with ``ascending=False``); a fraction of the number of values
             with ``pct=True``. NaN stays NaN.
         """
-        ties = operators.TIE_METHODS.get(method)
-        if axis not in (1, "columns") or ties is None or na_option != "keep" or numeric_only:
+        if axis not in (1, "columns") or method not in ranking.TIE_METHODS or na_option != "keep" or numeric_only:
             return super().rank(axis, method, numeric_only, na_option, ascending, pct)  # type: ignore[arg-type]
 
-        def compute() -> Array:
-            values = floats(self) if ascending else -floats(self)
-            order = np.argsort(values, axis=1, kind="stable" if method == "first" else None)
-            return operators.rank_ties(values, order, ties, pct)
-
-        return self._remembered("rank", (method, bool(ascending), bool(pct)), compute)
+        up, share = bool(ascending), bool(pct)
+        return self._remembered(
+            "rank",
+            (method, up, share),
+            lambda: ranking.rank_rows(floats(self), method, ascending=up, as_fraction=share),
+        )
 
     def zscore_row(self) -> StrategyFrame:
         """Distance from the mean of the row in standard deviations of the row.
@@ -311,20 +310,7 @@ class StrategyFrame(pd.DataFrame):
             (x - mean) / sd over the row's values, sd with divisor n. NaN stays NaN; a row of equal values is NaN.
         """
 
-        def compute() -> Array:
-            values = floats(self)
-            known = np.isfinite(values)
-            count = np.maximum(known.sum(axis=1, keepdims=True), 1)
-            centred = values - np.where(known, values, 0.0).sum(axis=1, keepdims=True) / count
-            square = np.where(known, centred, 0.0) ** 2
-            spread = np.sqrt(square.sum(axis=1, keepdims=True) / count)
-            # equal values leave rounding noise of their own size, which is no spread
-            size = np.where(known, np.abs(values), 0.0).max(axis=1, keepdims=True, initial=0.0)
-            spread[spread <= 1e-13 * size] = np.nan
-            scaled: Array = np.where(known, centred / spread, np.nan)
-            return scaled
-
-        return self._remembered("zscore_row", (), compute)
+        return self._remembered("zscore_row", (), lambda: _standardised(floats(self)))
 
     # -- other frames -----------------------------------------------------------------------------
 
@@ -346,8 +332,8 @@ class StrategyFrame(pd.DataFrame):
 
 
 def _made(frame: pd.DataFrame, values: Array) -> StrategyFrame:
-    """Values with the labels of a frame, and what it knows of its dataset."""
-    result = StrategyFrame(values, index=frame.index, columns=frame.columns, copy=False)
+    """Values [symbol x date] with the labels of a frame, and what it knows of its dataset."""
+    result = StrategyFrame(values.T, index=frame.index, columns=frame.columns, copy=False)
     object.__setattr__(result, "_context", vars(frame).get("_context"))
     return result
 
@@ -360,8 +346,20 @@ def _whole(name: str, value: object) -> int:
 
 def _moved(values: Array, n: int, compare: Callable[[Array, Array], Array]) -> Array:
     out = np.zeros(values.shape, dtype=np.bool_)
-    out[n:] = compare(values[n:], values[:-n])
+    out[:, n:] = compare(values[:, n:], values[:, :-n])
     return out
+
+
+def _standardised(values: Array) -> Array:
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    filled = np.where(known, values, 0.0)
+    centred = values - filled.sum(axis=0) / count
+    spread = np.sqrt((np.where(known, centred, 0.0) ** 2).sum(axis=0) / count)
+    # Equal values leave rounding noise of their own size, which is no spread.
+    spread[spread <= 1e-13 * np.abs(filled).max(axis=0, initial=0.0)] = np.nan
+    scaled: Array = np.where(known, centred / spread, np.nan)
+    return scaled
 
 
 def _binary(name: str, reflected: bool) -> Callable[[StrategyFrame, object], object]:
@@ -377,7 +375,7 @@ def _binary(name: str, reflected: bool) -> Callable[[StrategyFrame, object], obj
         left, right = align(self, other)
         pair = (right, left) if reflected else (left, right)
         values = array_operator(name, pair[0].to_numpy(), pair[1].to_numpy())
-        result = plain(left, right) if values is None else _made(left, values)
+        result = plain(left, right) if values is None else _made(left, values.T)
         object.__setattr__(result, "_context", self._context or vars(other).get("_context"))
         return result
 

@@ -68,8 +68,8 @@ def _hold(  # noqa: C901, PLR0912, PLR0915 - one pass over the bars is one funct
     entry: Array, leave: Array, rank: Array, price: Array, levels: Array
 ) -> Array:
     # levels: [most names, stop_loss, take_profit, trail_stop], inf = none. price may be [0 x 0]: no stops.
-    rows, columns = entry.shape
-    out = np.zeros((rows, columns), dtype=np.bool_)
+    columns, rows = entry.shape
+    out = np.zeros((columns, rows), dtype=np.bool_)
     held = np.zeros(columns, dtype=np.bool_)
     start = np.full(columns, np.nan)
     peak = np.full(columns, np.nan)
@@ -78,12 +78,12 @@ def _hold(  # noqa: C901, PLR0912, PLR0915 - one pass over the bars is one funct
     for i in range(rows):
         names = 0
         for j in range(columns):
-            gone = leave[i, j]
-            if held[j] and stops and not np.isnan(price[i, j]):
+            gone = leave[j, i]
+            if held[j] and stops and not np.isnan(price[j, i]):
                 if np.isnan(start[j]):  # no price on the bar that took it: the first one after counts
-                    start[j] = price[i, j]
+                    start[j] = price[j, i]
                     peak[j] = 1.0
-                move = price[i, j] / start[j]
+                move = price[j, i] / start[j]
                 floor = max(1.0 - levels[1], peak[j] - levels[3])
                 gone = gone or move < floor or move >= 1.0 + levels[2]
                 peak[j] = max(peak[j], move)
@@ -91,33 +91,47 @@ def _hold(  # noqa: C901, PLR0912, PLR0915 - one pass over the bars is one funct
             held[j] = was and not gone
             names += held[j]
             # a name that left on this bar is not taken again on it
-            out[i, j] = entry[i, j] and not gone and not was
+            out[j, i] = entry[j, i] and not gone and not was
         candidates = 0
         for j in range(columns):
-            candidates += out[i, j]
+            candidates += out[j, i]
         if names + candidates <= limit:  # room for all: nobody has to be chosen
             for j in range(columns):
-                if out[i, j]:
+                if out[j, i]:
                     held[j] = True
                     if stops:
-                        start[j] = price[i, j]
+                        start[j] = price[j, i]
                         peak[j] = 1.0
             names = limit
         while names < limit:
             best = -1
             for j in range(columns):
-                if out[i, j] and (best < 0 or rank[i, j] >= rank[i, best]):
+                if out[j, i] and (best < 0 or rank[j, i] >= rank[best, i]):
                     best = j
             if best < 0:
                 break
-            out[i, best] = False
+            out[best, i] = False
             held[best] = True
             names += 1
             if stops:
-                start[best] = price[i, best]
+                start[best] = price[best, i]
                 peak[best] = 1.0
         for j in range(columns):
-            out[i, j] = held[j]
+            out[j, i] = held[j]
+    return out
+
+
+def _edge(entry: Array, leave: Array) -> Array:
+    columns, rows = entry.shape
+    out = np.zeros((columns, rows), dtype=np.bool_)
+    for j in range(columns):
+        held = False
+        before = False
+        for i in range(rows):
+            now = entry[j, i]
+            held = (held or (now and not before)) and now and not leave[j, i]
+            before = now
+            out[j, i] = held
     return out
 
 
@@ -125,6 +139,7 @@ def _hold(  # noqa: C901, PLR0912, PLR0915 - one pass over the bars is one funct
 _F = "Array(float64, 2, 'C', True)"
 _B = "Array(boolean, 2, 'C', True)"
 hold_kernel = jit(_hold, f"boolean[:,::1]({_B}, {_B}, {_F}, {_F}, Array(float64, 1, 'C', True))")
+exit_kernel = jit(_edge, f"boolean[:,::1]({_B}, {_B})")
 
 
 def hold_until(entry: Array, leave: Array, rank: Array | None, price: Array | None, rules: HoldRules) -> Array:
@@ -132,19 +147,19 @@ def hold_until(entry: Array, leave: Array, rank: Array | None, price: Array | No
 
     Parameters
     ----------
-    entry, leave : ndarray [date x symbol], bool
+    entry, leave : ndarray [symbol x date], bool
         Exit wins over entry on the same bar.
-    rank : ndarray [date x symbol], float64, or None
+    rank : ndarray [symbol x date], float64, or None
         Higher is preferred when places are scarce; NaN comes last.
-    price : ndarray [date x symbol], float64, or None
+    price : ndarray [symbol x date], float64, or None
         Closes that stops are judged on; needed only with stops. On a bar without a price a stop waits.
     rules : HoldRules
         Limits.
 
     Returns
     -------
-    ndarray [date x symbol], bool
-        Row t reads rows up to t.
+    ndarray [symbol x date], bool
+        Bar t reads bars up to t.
     """
     shape = entry.shape
     order = np.zeros(shape) if rank is None else np.where(np.isnan(rank), -np.inf, rank)
@@ -152,7 +167,7 @@ def hold_until(entry: Array, leave: Array, rank: Array | None, price: Array | No
     none = np.inf
     levels = np.array(
         [
-            float(shape[1] if rules.limit is None else rules.limit),
+            float(shape[0] if rules.limit is None else rules.limit),
             none if rules.stop_loss is None else rules.stop_loss,
             none if rules.take_profit is None else rules.take_profit,
             none if rules.trail_stop is None else rules.trail_stop,
@@ -167,21 +182,13 @@ def exit_when(entry: Array, leave: Array) -> Array:
 
     Parameters
     ----------
-    entry, leave : ndarray [date x symbol], bool
+    entry, leave : ndarray [symbol x date], bool
         A holding starts on a bar on which `entry` turns True and `leave` is False; it ends when `entry`
         turns False or `leave` is True. After an exit only a new False -> True edge enters again.
 
     Returns
     -------
-    ndarray [date x symbol], bool
-        Row t reads rows up to t.
+    ndarray [symbol x date], bool
+        Bar t reads bars up to t.
     """
-    before = np.zeros_like(entry)
-    before[1:] = entry[:-1]
-    starts = entry & ~before & ~leave
-    ends = leave | ~entry
-    rows = np.arange(len(entry))[:, None]
-    last_start = np.maximum.accumulate(np.where(starts, rows, -1), axis=0)
-    last_end = np.maximum.accumulate(np.where(ends, rows, -1), axis=0)
-    result: Array = last_start > last_end
-    return result
+    return exit_kernel(np.ascontiguousarray(entry), np.ascontiguousarray(leave))
