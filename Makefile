@@ -2,24 +2,85 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 UV_VERSION := 0.13.8
-UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+UV := .tools/bin/uv
+BIN := .venv/bin
 EXTRAS := --extra lab --extra queue --extra postgres --extra dask
-RUN := .venv/bin/
+PYTEST := $(BIN)/pytest
 
-# Byte code is compiled once at installation: without it every import takes three times as long.
+# Byte code is compiled once, at installation: without it every import takes three times as long.
 export UV_COMPILE_BYTECODE := 1
 export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
+unexport VIRTUAL_ENV
 
-.PHONY: help setup setup-system demo test test-fast test-all check format bench profile docs clean lock
+.PHONY: help demo test test-fast test-all check format bench profile docs screenshots clean lock
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-.tools/bin/uv:
-	$(PYTHON) -m venv .tools
-	.tools/bin/pip install --quiet "uv==$(UV_VERSION)"
+# -- set-up: what a target needs is installed once, from the lock file --------------------------------
 
-build/.setup-demo: uv.lock pyproject.toml | $(UV)
-	$(UV) sync --frozen --quiet --python $(PYTHON) --inexact
+$(UV):
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not ((3, 11) <= v < (3, 14)) and f"Python 3.11, 3.12 or 3.13 is needed, {v.major}.{v.minor} found; say make PYTHON=python3.12 ...")'
+	@echo "Installing uv $(UV_VERSION) into .tools"
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+
+build/.setup-run: uv.lock pyproject.toml | $(UV)
+	@echo "Installing outsample and what it needs into .venv"
+	@$(UV) sync --frozen --quiet --inexact --no-default-groups --python $(PYTHON)
 	@mkdir -p build && touch $@
+
+build/.setup-dev: uv.lock pyproject.toml | $(UV)
+	@echo "Installing the tools and libraries of the tests into .venv"
+	@$(UV) sync --frozen --quiet --inexact --python $(PYTHON) $(EXTRAS) --group dev
+	@mkdir -p build && touch $@ build/.setup-run
+
+build/.setup-docs: build/.setup-dev
+	@$(UV) sync --frozen --quiet --inexact --python $(PYTHON) $(EXTRAS) --group dev --group docs
+	@touch $@
+
+build/.setup-system: tests/setup_system.sh
+	@bash tests/setup_system.sh
+	@mkdir -p build && touch $@
+
+# -- what people type ---------------------------------------------------------------------------------
+
+demo: build/.setup-run  ## a real strategy, from a notebook cell to a report in build/demo
+	@$(BIN)/outsample warm
+	@OUTSAMPLE_STORE=build/demo/store.db $(BIN)/outsample report notebooks/quickstart.ipynb -o build/demo/quickstart.ipynb
+	@echo
+	@echo "Executed notebook:  build/demo/quickstart.ipynb"
+	@echo "Report (open it):   build/demo/quickstart.html"
+
+test: build/.setup-dev build/.setup-system  ## all tests (about 25 minutes)
+	$(PYTEST)
+
+test-fast: build/.setup-dev  ## the quick part of the tests (under 3 minutes)
+	$(PYTEST) -m "not slow and not notebook and not browser and not server"
+
+test-all: build/.setup-dev build/.setup-system  ## ten times the random tests
+	OUTSAMPLE_TEST_SCALE=10 $(PYTEST) --timeout 3600
+
+check: build/.setup-dev  ## format, lint, types, architecture
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(PYTEST) -q tests/test_architecture.py
+
+format: build/.setup-dev  ## put everything into the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: build/.setup-dev  ## workloads against peers, into docs/benchmarks.md
+	$(BIN)/python tests/benchmarks/run.py
+
+docs: build/.setup-docs  ## the documentation, into docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+lock: | $(UV)  ## renew uv.lock from pyproject.toml
+	$(UV) lock --python $(PYTHON)
+
+clean:  ## remove what was built; the environment stays
+	rm -rf build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.venv/*' -not -path './.tools/*' -exec rm -rf {} +

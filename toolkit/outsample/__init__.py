@@ -1,0 +1,197 @@
+"""outsample: backtests in a notebook cell whose numbers can be believed.
+
+``%load_ext outsample`` registers the magics; everything in ``__all__`` can be imported from here. Names
+are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "outsample.api": ("backtest", "sweep", "walk_forward"),
+    "outsample.classify": ("Judgement", "classify_error", "classify_success"),
+    "outsample.config": ("Conventions", "Costs", "Execution", "SandboxPolicy", "Thresholds"),
+    "outsample.data": ("Dataset", "StrategyFrame", "load"),
+    "outsample.engine": ("Simulation", "from_signals", "get_engine", "list_engines", "sim"),
+    "outsample.errors": (
+        "ConfigError",
+        "DataError",
+        "DataInvalid",
+        "DataMissing",
+        "EngineError",
+        "JobError",
+        "MissingExtra",
+        "OutsampleError",
+        "ResultInvalid",
+        "SandboxCancelled",
+        "SandboxCrashed",
+        "SandboxError",
+        "SandboxKilled",
+        "SandboxMemory",
+        "SandboxOutputLimit",
+        "SandboxRefused",
+        "SandboxTimeout",
+        "StoreError",
+        "StrategyError",
+        "ValidationError",
+        "ZeroTrades",
+    ),
+    "outsample.metrics": ("Metrics", "measure"),
+    "outsample.model": (
+        "ErrorCategory",
+        "ExecutionResult",
+        "Positions",
+        "SandboxReport",
+        "Status",
+        "SuccessLevel",
+        "Verdict",
+    ),
+    "outsample.research.bootstrap": ("Bootstrap", "bootstrap"),
+    "outsample.research.lookahead": ("LookaheadReport", "check_lookahead"),
+    "outsample.result": ("Result", "Sweep", "WalkForward"),
+    "outsample.sandbox": ("run_sandboxed",),
+    "outsample.store": ("Store",),
+    "outsample.strategy": ("Parameter", "Strategy"),
+    "outsample.validation": ("Finding", "validate"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MODULES = ("metrics", "stats", "errors")
+
+__all__ = [
+    "Bootstrap",
+    "ConfigError",
+    "Conventions",
+    "Costs",
+    "DataError",
+    "DataInvalid",
+    "DataMissing",
+    "Dataset",
+    "EngineError",
+    "ErrorCategory",
+    "Execution",
+    "ExecutionResult",
+    "Finding",
+    "JobError",
+    "Judgement",
+    "LookaheadReport",
+    "Metrics",
+    "MissingExtra",
+    "OutsampleError",
+    "Parameter",
+    "Positions",
+    "Result",
+    "ResultInvalid",
+    "SandboxCancelled",
+    "SandboxCrashed",
+    "SandboxError",
+    "SandboxKilled",
+    "SandboxMemory",
+    "SandboxOutputLimit",
+    "SandboxPolicy",
+    "SandboxRefused",
+    "SandboxReport",
+    "SandboxTimeout",
+    "Simulation",
+    "Status",
+    "Store",
+    "StoreError",
+    "Strategy",
+    "StrategyError",
+    "StrategyFrame",
+    "SuccessLevel",
+    "Sweep",
+    "Thresholds",
+    "ValidationError",
+    "Verdict",
+    "WalkForward",
+    "ZeroTrades",
+    "__version__",
+    "backtest",
+    "bootstrap",
+    "check_lookahead",
+    "classify_error",
+    "classify_success",
+    "from_signals",
+    "get_engine",
+    "list_engines",
+    "load",
+    "load_ipython_extension",
+    "measure",
+    "run_sandboxed",
+    "sim",
+    "sweep",
+    "unload_ipython_extension",
+    "validate",
+    "walk_forward",
+]
+
+if TYPE_CHECKING:
+    from outsample.api import backtest, sweep, walk_forward
+    from outsample.classify import Judgement, classify_error, classify_success
+    from outsample.config import Conventions, Costs, Execution, SandboxPolicy, Thresholds
+    from outsample.data import Dataset, StrategyFrame, load
+    from outsample.engine import Simulation, from_signals, get_engine, list_engines, sim
+    from outsample.errors import (
+        ConfigError,
+        DataError,
+        DataInvalid,
+        DataMissing,
+        EngineError,
+        JobError,
+        MissingExtra,
+        OutsampleError,
+        ResultInvalid,
+        SandboxCancelled,
+        SandboxCrashed,
+        SandboxError,
+        SandboxKilled,
+        SandboxMemory,
+        SandboxOutputLimit,
+        SandboxRefused,
+        SandboxTimeout,
+        StoreError,
+        StrategyError,
+        ValidationError,
+        ZeroTrades,
+    )
+    from outsample.metrics import Metrics, measure
+    from outsample.model import ErrorCategory, ExecutionResult, Positions, SandboxReport, Status, SuccessLevel, Verdict
+    from outsample.research.bootstrap import Bootstrap, bootstrap
+    from outsample.research.lookahead import LookaheadReport, check_lookahead
+    from outsample.result import Result, Sweep, WalkForward
+    from outsample.sandbox import run_sandboxed
+    from outsample.store import Store
+    from outsample.strategy import Parameter, Strategy
+    from outsample.validation import Finding, validate
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    if name in _HOME_OF:
+        value = getattr(importlib.import_module(_HOME_OF[name]), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return importlib.import_module(f"outsample.{name}")
+    raise AttributeError(f"module 'outsample' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_MODULES})
+
+
+def load_ipython_extension(shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell
+    """Register ``%%backtest`` and its companions; called by ``%load_ext outsample``."""
+    from outsample.notebook import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell
+    """Remove the magics and end the sandbox server; called by ``%unload_ext outsample``."""
+    from outsample.notebook import unload
+
+    unload(shell)

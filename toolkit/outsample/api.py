@@ -1,0 +1,528 @@
+"""The public functions: arguments become one `Request`, the layers below do the work, the ledger counts it."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import functools
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from outsample import errors
+from outsample.classify import Evidence, Judgement, failed, judge
+from outsample.config import Conventions, Costs, Execution, SandboxPolicy
+from outsample.data import Dataset, load
+from outsample.data.content import frame_id
+from outsample.model import Positions
+from outsample.pipeline import Outcome, Request, request_key, run
+from outsample.research.lookahead import LookaheadReport, check_lookahead
+from outsample.research.objective import Objective
+from outsample.research.sweep import SweepRuns, run_sweep
+from outsample.research.walk_forward import Plan, run_walk_forward
+from outsample.result import Result, Sweep, WalkForward
+from outsample.settings import Settings, load_settings
+from outsample.stats import deflated_sharpe
+from outsample.store import Store, Trial
+from outsample.strategy import Literal, Strategy
+
+__all__ = [
+    "backtest",
+    "default_store",
+    "make_request",
+    "run_request",
+    "sweep",
+    "sweep_of",
+    "walk_forward",
+    "walk_forward_of",
+    "with_out_of_sample",
+]
+
+Progress = Callable[[str], None]
+
+
+def backtest(  # noqa: PLR0913 - pinned by the public interface
+    strategy: Strategy | str,
+    data: Dataset | str,
+    *,
+    params: Mapping[str, Literal] | None = None,
+    costs: Costs | Mapping[str, object] | None = None,
+    execution: Execution | Mapping[str, object] | None = None,
+    sandbox: SandboxPolicy | None = None,
+    lookahead: bool | str = "auto",
+    engine: str = "vectorised",
+    benchmark: str | None = None,
+    start: object = None,
+    end: object = None,
+    conventions: Conventions | None = None,
+    store: Store | bool | None = None,
+    use_cache: bool = True,
+    seed: int = 0,
+    on_stage: Progress | None = None,
+    **options: object,
+) -> Result:
+    """Run a strategy from its source to a judged, recorded result.
+
+    Parameters
+    ----------
+    strategy : Strategy or str
+        A strategy, or its source.
+    data : Dataset or str
+        A dataset, or what `load` takes.
+    params : mapping, optional
+        Parameter values.
+    costs : Costs or mapping, optional
+        A `Costs` counts as a whole, a mapping only with the names it has; both beat the strategy's own.
+    execution : Execution or mapping, optional
+        As `costs`; of an `Execution` only what differs from the defaults counts as given.
+    sandbox : SandboxPolicy, optional
+        Limits and protection.
+    lookahead : {"auto", True, False}
+        "auto": probes until three times the run's own time + 2 s are used up; True: all probes.
+    engine : str
+    benchmark : str, optional
+        A symbol; default: the dataset's, else the equal-weighted universe bought and held.
+    start, end : date, optional
+        Evaluation begins and ends here; earlier data stay visible to the strategy.
+    conventions : Conventions, optional
+    store : Store, False or None
+        Where the run is recorded as a trial; None: the configured store; False: nowhere.
+    use_cache : bool
+        Answer from this process's memory when the same key was run before.
+    seed : int
+        Of ``random`` and ``numpy.random`` inside the strategy.
+    on_stage : callable, optional
+        Called with the name of each stage.
+    **options
+        Further options of ``sim`` (resample, stop_loss, ...).
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ValidationError, StrategyError, SandboxError, DataError, ConfigError
+        The run is recorded as a failed trial, and the error says what to do.
+    """
+    request = make_request(
+        strategy,
+        data,
+        params=params,
+        options={**_given(costs, Costs), **_given(execution, Execution), **options, "start": start, "end": end},
+        sandbox=sandbox,
+        engine=engine,
+        benchmark=benchmark,
+        conventions=conventions,
+        seed=seed,
+        store=store,
+    )
+    return run_request(request, lookahead=lookahead, store=store, use_cache=use_cache, on_stage=on_stage)
+
+
+def make_request(  # noqa: PLR0913 - gathers what the rims parse
+    strategy: Strategy | str,
+    data: Dataset | str,
+    *,
+    params: Mapping[str, Literal] | None = None,
+    options: Mapping[str, object] | None = None,
+    sandbox: SandboxPolicy | None = None,
+    engine: str = "vectorised",
+    benchmark: str | None = None,
+    conventions: Conventions | None = None,
+    seed: int = 0,
+    store: Store | bool | None = None,
+) -> Request:
+    """Return the request that the arguments of `backtest` mean."""
+    settings = load_settings()
+    source = Strategy.from_source(strategy) if isinstance(strategy, str) else strategy
+    if params:
+        source = source.with_params(**params)
+    if isinstance(data, str):
+        data = load(data, store=_opened(store))
+    return Request(
+        strategy=source,
+        data=data,
+        options={name: value for name, value in (options or {}).items() if value is not None},
+        settings=settings.options,
+        conventions=conventions or Conventions(),
+        thresholds=settings.thresholds,
+        engine=engine,
+        benchmark=benchmark,
+        seed=seed,
+        policy=sandbox or SandboxPolicy(),
+    )
+
+
+def run_request(
+    request: Request,
+    *,
+    lookahead: bool | str = "auto",
+    store: Store | bool | None = None,
+    use_cache: bool = True,
+    on_stage: Progress | None = None,
+) -> Result:
+    """Run a request, check for look-ahead, record the trial, judge."""
+    if lookahead not in (True, False, "auto"):
+        raise errors.ConfigError(f"lookahead must be 'auto', True or False. Got {lookahead!r}.")
+    ledger, notes = _ledger(store)
+    began = time.perf_counter()
+    key = request_key(request)
+    try:
+        outcome = (_known.outcome(key) if use_cache else None) or run(request, on_stage=on_stage)
+    except errors.OutsampleError as error:
+        _record(ledger, _failed_trial(request, error))
+        raise
+    wall = time.perf_counter() - began
+    report = _known.report(key, lookahead) if use_cache else None
+    if report is None:
+        report = _checked(outcome, lookahead, wall, on_stage)
+    _known.keep(key, outcome, lookahead, report)
+    notes = (*notes, *_record(ledger, _trial(outcome, wall)))
+    judgement = _judged(outcome, report, ledger)
+    usage = {
+        "stages": {**outcome.seconds, "look-ahead": 0.0 if report is None else report.seconds},
+        "wall_seconds": time.perf_counter() - began,
+        "cpu_seconds": outcome.execution.cpu_seconds,
+        "peak_memory_mb": outcome.execution.peak_memory_mb,
+    }
+    return Result(
+        name=request.strategy.name,
+        outcome=outcome,
+        judgement=judgement,
+        lookahead=report,
+        usage=usage,
+        notes=notes,
+    )
+
+
+def sweep(  # noqa: PLR0913 - pinned by the public interface
+    strategy: Strategy | str,
+    data: Dataset | str,
+    grid: Mapping[str, Sequence[Literal]],
+    *,
+    objective: Objective = "sharpe",
+    n_jobs: int | None = None,
+    store: Store | bool | None = None,
+    params: Mapping[str, Literal] | None = None,
+    **options: object,
+) -> Sweep:
+    """Run every combination of a grid of parameter values.
+
+    Parameters
+    ----------
+    strategy, data, params, store, **options
+        As in `backtest`.
+    grid : mapping of parameter name to values
+    objective : str or callable
+        "sharpe", "sortino", "calmar", "cagr", "total_return", or a function of returns.
+    n_jobs : int, optional
+        Sandboxes at once; never changes a number.
+
+    Returns
+    -------
+    Sweep
+        Every combination is recorded as a trial.
+    """
+    request = make_request(strategy, data, params=params, options=options, store=store)
+    return sweep_of(request, grid, objective=objective, n_jobs=n_jobs, store=store)
+
+
+def sweep_of(
+    request: Request,
+    grid: Mapping[str, Sequence[Literal]],
+    *,
+    objective: Objective = "sharpe",
+    n_jobs: int | None = None,
+    store: Store | bool | None = None,
+    on_done: Callable[[int, int], None] | None = None,
+) -> Sweep:
+    """Sweep a request; see `sweep`."""
+    ledger, _ = _ledger(store)
+    runs = run_sweep(request, grid, objective=objective, n_jobs=n_jobs, on_done=on_done)
+    for combination in runs.combinations:
+        if combination.outcome is not None:
+            _record(ledger, dataclasses.replace(_trial(combination.outcome, None), kind="sweep"))
+        elif combination.error is not None:
+            _record(ledger, dataclasses.replace(_failed_trial(combination.request, combination.error), kind="sweep"))
+    return Sweep(runs=runs)
+
+
+def walk_forward(  # noqa: PLR0913 - pinned by the public interface
+    strategy: Strategy | str,
+    data: Dataset | str,
+    grid: Mapping[str, Sequence[Literal]],
+    *,
+    train: int | str,
+    test: int | str,
+    step: int | str | None = None,
+    anchored: bool = False,
+    purge: int = 0,
+    embargo: int = 0,
+    objective: Objective = "sharpe",
+    min_trades: int = 0,
+    boundary: str = "carry",
+    n_jobs: int | None = None,
+    store: Store | bool | None = None,
+    params: Mapping[str, Literal] | None = None,
+    **options: object,
+) -> WalkForward:
+    """Choose parameters on past windows and judge them on what came next.
+
+    Parameters
+    ----------
+    strategy, data, params, store, **options
+        As in `backtest`.
+    grid : mapping of parameter name to values
+    train, test, step : int or str
+        Bars, or calendar spans ("3Y", "6M"); step is test by default.
+    anchored : bool
+        Training always begins with the first bar.
+    purge, embargo : int
+        Bars between the end of training and the start of the test.
+    objective : str or callable
+        Maximised on the training returns.
+    min_trades : int
+        A combination with fewer trades in training is never chosen.
+    boundary : {"carry", "flat"}
+        Holdings at a seam are carried, or sold first.
+    n_jobs : int, optional
+
+    Returns
+    -------
+    WalkForward
+    """
+    request = make_request(strategy, data, params=params, options=options, store=store)
+    plan = Plan(
+        train=train,
+        test=test,
+        step=step,
+        anchored=anchored,
+        purge=purge,
+        embargo=embargo,
+        min_trades=min_trades,
+        boundary=boundary,
+    )
+    return walk_forward_of(request, grid, plan=plan, objective=objective, n_jobs=n_jobs, store=store)
+
+
+def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a request
+    request: Request,
+    grid: Mapping[str, Sequence[Literal]],
+    *,
+    plan: Plan | None = None,
+    objective: Objective = "sharpe",
+    n_jobs: int | None = None,
+    store: Store | bool | None = None,
+    on_done: Callable[[int, int], None] | None = None,
+    **windows: object,
+) -> WalkForward:
+    """Walk a request forward; see `walk_forward`."""
+    chosen = plan or Plan(**windows)  # type: ignore[arg-type]
+    runs: SweepRuns = sweep_of(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done).runs
+    return WalkForward(run=run_walk_forward(runs, chosen))
+
+
+def with_out_of_sample(result: Result, walk: WalkForward, store: Store | bool | None = None) -> Result:
+    """Return the result judged again, with the evidence of a walk-forward and its trials."""
+    ledger, _ = _ledger(store)
+    judgement = _judged(result.outcome, result.lookahead, ledger, out_of_sample=walk.metrics.sharpe)
+    return dataclasses.replace(result, judgement=judgement)
+
+
+# -- what this process has seen
+
+
+class _Known:
+    """The last outcomes and look-ahead reports of this process, by key: a second run is instant."""
+
+    def __init__(self, size: int = 32) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._outcomes: collections.OrderedDict[str, Outcome] = collections.OrderedDict()
+        self._reports: dict[tuple[str, str], LookaheadReport] = {}
+
+    def outcome(self, key: str) -> Outcome | None:
+        with self._lock:
+            return self._outcomes.get(key)
+
+    def report(self, key: str, lookahead: bool | str) -> LookaheadReport | None:
+        with self._lock:
+            return self._reports.get((key, str(lookahead)))
+
+    def keep(self, key: str, outcome: Outcome, lookahead: bool | str, report: LookaheadReport | None) -> None:
+        with self._lock:
+            self._outcomes[key] = outcome
+            self._outcomes.move_to_end(key)
+            if report is not None:
+                self._reports[key, str(lookahead)] = report
+            while len(self._outcomes) > self._size:
+                old, _ = self._outcomes.popitem(last=False)
+                self._reports = {pair: value for pair, value in self._reports.items() if pair[0] != old}
+
+
+_known = _Known()
+
+
+# -- look-ahead and judgement
+
+
+def _checked(outcome: Outcome, lookahead: bool | str, wall: float, on_stage: Progress | None) -> LookaheadReport | None:
+    if lookahead is False:
+        return None
+    if on_stage is not None:
+        on_stage("look-ahead")
+    request = outcome.request
+    positions: Positions = outcome.positions
+    return check_lookahead(
+        request.strategy,
+        request.data,
+        policy=request.policy,
+        baseline=positions,
+        seed=request.seed,
+        budget=3.0 * wall + 2.0 if lookahead == "auto" else None,
+    )
+
+
+def _judged(
+    outcome: Outcome, report: LookaheadReport | None, ledger: Store | None, *, out_of_sample: float | None = None
+) -> Judgement:
+    """The judgement as of now: it depends on the ledger, and says when it was read."""
+    evidence = Evidence(
+        lookahead_clean=None if report is None else report.clean,
+        undeclared_costs=outcome.undeclared_costs,
+        out_of_sample_sharpe=out_of_sample,
+    )
+    if ledger is not None:
+        counted = ledger.count("dataset", outcome.request.data.name)
+        n = max(counted.n, 1)
+        evidence = dataclasses.replace(
+            evidence,
+            n_trials=n,
+            trials_variance=counted.variance,
+            deflated_sharpe=_deflated(outcome, n, counted.variance),
+            as_of=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        )
+    return judge(outcome.verdict, evidence, thresholds=outcome.request.thresholds)
+
+
+def _deflated(outcome: Outcome, n_trials: int, variance: float) -> float | None:
+    measured, n = outcome.metrics, len(outcome.simulation.returns)
+    sharpe = _per_period(outcome)
+    moments = (measured.skewness, measured.kurtosis)
+    if sharpe is None or math.isnan(variance) or n < 3 or not all(map(math.isfinite, moments)):
+        return None
+    value = deflated_sharpe(
+        sharpe, n, n_trials=n_trials, trials_variance=variance, skewness=moments[0], kurtosis=moments[1]
+    )
+    return None if math.isnan(value) else float(value)
+
+
+def _per_period(outcome: Outcome) -> float | None:
+    """Sharpe ratio per bar: what statistics of trials compare."""
+    periods = outcome.simulation.periods_per_year
+    sharpe = outcome.metrics.sharpe / math.sqrt(periods)
+    return sharpe if math.isfinite(sharpe) else None
+
+
+# -- the ledger
+
+
+@functools.cache
+def _store_at(url: str | None) -> Store:
+    return Store.open(url)
+
+
+def default_store() -> Store:
+    """Return the configured store, opened once per process."""
+    return _store_at(load_settings().store)
+
+
+def _opened(store: Store | bool | None) -> Store | None:
+    return _ledger(store)[0]
+
+
+def _ledger(store: Store | bool | None) -> tuple[Store | None, tuple[str, ...]]:
+    """The store to record in; one that cannot be opened is a warning, not the end of a backtest."""
+    settings: Settings = load_settings()
+    if store is False or (store is None and settings.store == "none"):
+        return None, ()
+    if isinstance(store, Store):
+        return store, ()
+    try:
+        return default_store(), ()
+    except errors.StoreError as error:
+        return None, (f"This trial is not recorded: {error}",)
+
+
+def _record(ledger: Store | None, trial: Trial) -> tuple[str, ...]:
+    if ledger is None:
+        return ()
+    try:
+        ledger.record(trial)
+    except errors.StoreError as error:
+        return (f"This trial is not recorded: {error}",)
+    return ()
+
+
+def _common(request: Request) -> dict[str, object]:
+    strategy, data = request.strategy, request.data
+    return {
+        "result_key": request_key(request),
+        "name": strategy.name,
+        "dataset": data.name,
+        "snapshot_id": data.id,
+        "family": strategy.sha,
+        "source": strategy.source,
+        "parameters": dict(strategy.values),
+    }
+
+
+def _trial(outcome: Outcome, wall: float | None) -> Trial:
+    simulation, measured = outcome.simulation, outcome.metrics
+    returns: pd.Series = simulation.returns
+    return Trial(
+        **_common(outcome.request),  # type: ignore[arg-type]
+        start_date=str(simulation.equity.index[0]),
+        end_date=str(simulation.equity.index[-1]),
+        n_returns=len(returns),
+        sharpe=measured.sharpe,
+        sharpe_per_period=_per_period(outcome),
+        total_return=measured.total_return,
+        max_drawdown=measured.max_drawdown,
+        success_level=int(outcome.verdict.level),
+        error_category=None if outcome.verdict.error_category is None else outcome.verdict.error_category.value,
+        returns_hash=frame_id(returns.astype(np.float64).to_frame("returns")),
+        wall_seconds=wall,
+    )
+
+
+def _failed_trial(request: Request, error: errors.OutsampleError) -> Trial:
+    verdict = failed(error)
+    return Trial(
+        **_common(request),  # type: ignore[arg-type]
+        status="failed",
+        error_category=None if verdict.error_category is None else verdict.error_category.value,
+        error_message=verdict.error_message,
+    )
+
+
+def _given(value: object, cls: type) -> dict[str, object]:
+    """The options that a caller gave, by name."""
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if not isinstance(value, cls):
+        raise errors.ConfigError(f"{cls.__name__} or a mapping is needed. Got {value!r}.")
+    default = cls()
+    fields = dataclasses.fields(value)  # type: ignore[arg-type]
+    given = {field.name: getattr(value, field.name) for field in fields}
+    if cls is Execution:
+        return {name: item for name, item in given.items() if item != getattr(default, name)}
+    return given

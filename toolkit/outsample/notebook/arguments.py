@@ -1,0 +1,190 @@
+"""The options of ``%%backtest`` and of the command line: one parser, one meaning."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from outsample.config import SandboxPolicy
+from outsample.errors import ConfigError, nearest
+from outsample.research.walk_forward import Plan
+from outsample.strategy import Literal
+
+__all__ = [
+    "Parser",
+    "add_run_options",
+    "backtest_parser",
+    "bootstrap_spec",
+    "grid",
+    "options_of",
+    "parameters",
+    "policy_of",
+    "walk_forward_spec",
+]
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises ConfigError instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise, naming the nearest option when one is unknown."""
+        hint = f"Usage: {self.format_usage().removeprefix('usage: ').strip()}"
+        unknown = [word for word in message.split() if word.startswith("--")]
+        if "unrecognized" in message and unknown:
+            known = [option for action in self._actions for option in action.option_strings]
+            hint = nearest(unknown[0], known) or hint
+        raise ConfigError(f"{self.prog}: {message}.", hint=hint)
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Raise: a cell must not end the kernel."""
+        raise ConfigError(message or f"{self.prog}: status {status}")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that a cell and a command share."""
+    parser.add_argument("--data", metavar="NAME", help="dataset: a name, a path, or synthetic:SYMBOLSxBARS")
+    parser.add_argument("--start", metavar="DATE", help="evaluation begins here; earlier data stay visible")
+    parser.add_argument("--end", metavar="DATE", help="evaluation ends here")
+    parser.add_argument("--resample", metavar="FREQ", help="rebalance frequency, for example ME or W-FRI")
+    parser.add_argument("--fee-ratio", type=float, metavar="X", help="commission, as a fraction of traded value")
+    parser.add_argument("--tax-ratio", type=float, metavar="X", help="tax on sales, as a fraction")
+    parser.add_argument("--slippage", type=float, metavar="X", help="slippage, as a fraction of traded value")
+    parser.add_argument("--engine", default="vectorised", help="vectorised (default) or reference")
+    parser.add_argument("--benchmark", metavar="SYMBOL", help="compare with this symbol")
+    parser.add_argument("--params", nargs="+", default=[], metavar="K=V", help="parameter values")
+    parser.add_argument("--seed", type=int, default=0, help="seed of random numbers in the strategy")
+    parser.add_argument("--no-lookahead", action="store_true", help="skip the look-ahead check")
+    parser.add_argument("--no-cache", action="store_true", help="run again even if this result is known")
+    parser.add_argument("--timeout", type=float, metavar="S", help="seconds a run may take")
+    parser.add_argument("--memory", type=int, metavar="MB", help="memory a run may take")
+    parser.add_argument("--trust", action="store_true", help="run even where the kernel gives less protection")
+
+
+def backtest_parser() -> Parser:
+    """Return the parser of the line of ``%%backtest``."""
+    parser = Parser(prog="%%backtest", add_help=False, allow_abbrev=False)
+    parser.add_argument("name", nargs="?", help="name of the strategy, or, in the line form, a file")
+    add_run_options(parser)
+    parser.add_argument("--sweep", nargs="+", default=[], metavar="K=A:B:STEP", help="grid: fast=5:50:5 slow=60,120")
+    parser.add_argument("--walk-forward", metavar="SPEC", help="train=3Y,test=1Y[,anchored][,purge=5]")
+    parser.add_argument("--bootstrap", metavar="SPEC", help="paths[,method=stationary][,seed=7]")
+    parser.add_argument("-o", "--output", metavar="VARIABLE", help="bind the result to this variable")
+    parser.add_argument("-q", "--quiet", action="store_true", help="show nothing")
+    return parser
+
+
+def options_of(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return the options of ``sim`` among parsed arguments."""
+    names = ("start", "end", "resample", "fee_ratio", "tax_ratio", "slippage")
+    return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+
+
+def policy_of(arguments: argparse.Namespace) -> SandboxPolicy:
+    """Return the limits among parsed arguments."""
+    changes: dict[str, Any] = {}
+    if arguments.timeout is not None:
+        changes["timeout"] = arguments.timeout
+    if arguments.memory is not None:
+        changes["memory_mb"] = arguments.memory
+    if arguments.trust:
+        changes["require"] = "process-only"
+    return SandboxPolicy(**changes)
+
+
+def parameters(words: Sequence[str]) -> dict[str, Literal]:
+    """Parse ``k=v`` words.
+
+    Examples
+    --------
+    >>> parameters(["fast=30", "mode=plain", "flag=True"])
+    {'fast': 30, 'mode': 'plain', 'flag': True}
+    """
+    return dict(_pair(word) for word in words)
+
+
+def grid(words: Sequence[str]) -> dict[str, list[Literal]]:
+    """Parse ``k=a:b:step`` (b included) and ``k=a,b,c`` words.
+
+    Examples
+    --------
+    >>> grid(["fast=5:20:5", "slow=60,120"])
+    {'fast': [5, 10, 15, 20], 'slow': [60, 120]}
+    """
+    found: dict[str, list[Literal]] = {}
+    for word in words:
+        name, text = _split(word)
+        found[name] = _range(word, text) if ":" in text else [_value(part) for part in text.split(",") if part]
+        if not found[name]:
+            raise ConfigError(f"--sweep {word!r} names no values.", hint="fast=5:50:5 or fast=5,10,20")
+    return found
+
+
+def walk_forward_spec(text: str) -> Plan:
+    """Parse ``train=3Y,test=1Y[,anchored][,purge=5]``.
+
+    Examples
+    --------
+    >>> walk_forward_spec("train=3Y,test=1Y,anchored").anchored
+    True
+    """
+    values = _spec(text)
+    allowed = {"train", "test", "step", "anchored", "purge", "embargo", "min_trades", "boundary"}
+    unknown = sorted(set(values) - allowed)
+    if unknown:
+        raise ConfigError(f"--walk-forward has no part {unknown[0]!r}.", hint=nearest(unknown[0], allowed))
+    if not {"train", "test"} <= set(values):
+        raise ConfigError(f"--walk-forward needs train and test. Got {text!r}.", hint="train=3Y,test=1Y")
+    return Plan(**values)  # type: ignore[arg-type]
+
+
+def bootstrap_spec(text: str) -> dict[str, object]:
+    """Parse ``10000[,method=stationary][,seed=7]`` into arguments of `bootstrap`."""
+    first, _, rest = text.partition(",")
+    values = _spec(rest)
+    try:
+        values["n_paths"] = int(first)
+    except ValueError as error:
+        raise ConfigError(f"--bootstrap begins with the number of paths. Got {text!r}.") from error
+    return values
+
+
+def _spec(text: str) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, separator, value = part.partition("=")
+        values[name] = _value(value) if separator else True
+    return values
+
+
+def _split(word: str) -> tuple[str, str]:
+    name, separator, text = word.partition("=")
+    if not separator or not name.isidentifier():
+        raise ConfigError(f"A parameter is written name=value. Got {word!r}.")
+    return name, text
+
+
+def _pair(word: str) -> tuple[str, Literal]:
+    name, text = _split(word)
+    return name, _value(text)
+
+
+def _value(text: str) -> Literal:
+    try:
+        value: Literal = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    return value
+
+
+def _range(word: str, text: str) -> list[Literal]:
+    parts = [_value(part) for part in text.split(":")]
+    numbers = [part for part in parts if isinstance(part, int | float) and not isinstance(part, bool)]
+    if len(parts) not in {2, 3} or len(numbers) != len(parts) or (len(numbers) == 3 and numbers[2] <= 0):
+        raise ConfigError(f"A range is first:last:step with a positive step. Got {word!r}.", hint="fast=5:50:5")
+    first, last, step = (*numbers, 1)[:3]
+    count = int((last - first) / step + 1e-9) + 1
+    # Values are first + place x step, rounded, so that 0.1:0.3:0.1 holds 0.3 and not 0.30000000000000004.
+    values = [first + place * step for place in range(max(count, 0))]
+    return [value if isinstance(value, int) else round(value, 12) for value in values]

@@ -1,0 +1,196 @@
+"""From a backtest to its document: what a person is shown, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from outsample import metrics
+from outsample.classify import Judgement
+from outsample.pipeline import Outcome
+from outsample.report import formats
+from outsample.report.document import Document, Picture, Table, table_of
+from outsample.report.figures import equity_figure, png
+from outsample.research.lookahead import LookaheadReport
+
+__all__ = ["backtest_document", "drawdown_table", "monthly", "trade_table"]
+
+_ROWS: tuple[tuple[str, str, Callable[[object], str]], ...] = (
+    ("Total return", "total_return", formats.percent),
+    ("CAGR", "cagr", formats.percent),
+    ("Volatility", "volatility", formats.percent),
+    ("Sharpe ratio", "sharpe", formats.ratio),
+    ("Sortino ratio", "sortino", formats.ratio),
+    ("Maximum drawdown", "max_drawdown", formats.percent),
+    ("Calmar ratio", "calmar", formats.ratio),
+    ("Trades", "n_trades", formats.count),
+    ("Win rate", "win_rate", formats.percent),
+    ("Turnover a year", "annual_turnover", formats.ratio),
+    ("Time in market", "time_in_market", formats.percent),
+)
+
+
+def backtest_document(
+    name: str, outcome: Outcome, judgement: Judgement, lookahead: LookaheadReport | None, *, pictures: bool = True
+) -> Document:
+    """Return the report of one backtest.
+
+    Parameters
+    ----------
+    name : str
+    outcome : Outcome
+    judgement : Judgement
+        The level that is shown, after caps.
+    lookahead : LookaheadReport or None
+        None: not checked.
+    pictures : bool
+        Draw them (matplotlib is imported only then).
+    """
+    simulation, benchmark = outcome.simulation, outcome.benchmark
+    shown: tuple[Picture, ...] = ()
+    if pictures and len(simulation.equity) > 1:
+        figure = equity_figure(
+            simulation.equity, None if benchmark is None else benchmark.equity, benchmark_name=outcome.benchmark_name
+        )
+        shown = (Picture(title="Equity and drawdown", png=png(figure), alternative=_words(outcome)),)
+    alarm = ""
+    if lookahead is not None and lookahead.clean is False:
+        where = f" Line {lookahead.line}." if lookahead.line else ""
+        alarm = f"These numbers use the future: {lookahead.summary}.{where} {lookahead.hint}".strip()
+    return Document(
+        title=name,
+        facts=_facts(outcome, judgement, lookahead),
+        level=judgement.level.name,
+        reasons=judgement.reasons,
+        alarm=alarm,
+        metrics=_metrics(outcome),
+        pictures=shown,
+        tables=(monthly(outcome), drawdown_table(outcome), _cost_table(outcome), trade_table(outcome)),
+        warnings=outcome.warnings,
+        output=outcome.execution.stdout,
+    )
+
+
+def _words(outcome: Outcome) -> str:
+    m = outcome.metrics
+    return (
+        f"Equity from {formats.date(outcome.simulation.equity.index[0])} to "
+        f"{formats.date(outcome.simulation.equity.index[-1])}: total return {formats.percent(m.total_return)}, "
+        f"maximum drawdown {formats.percent(m.max_drawdown)}."
+    )
+
+
+def _facts(outcome: Outcome, judgement: Judgement, lookahead: LookaheadReport | None) -> tuple[tuple[str, str], ...]:
+    data, equity, evidence = outcome.request.data, outcome.simulation.equity, judgement.evidence
+    params = ", ".join(f"{name}={value}" for name, value in outcome.request.strategy.values.items())
+    survivors = " (likely survivors only)" if data.survivors_only else ""
+    trials = "not recorded" if not evidence.as_of else f"{evidence.n_trials} on this dataset"
+    if evidence.deflated_sharpe is not None:
+        trials += f"; deflated Sharpe {formats.ratio(evidence.deflated_sharpe)}"
+    sandbox = outcome.execution.sandbox
+    return tuple(
+        (label, text)
+        for label, text in (
+            ("Period", f"{formats.date(equity.index[0])} to {formats.date(equity.index[-1])}, {len(equity)} bars"),
+            ("Data", f"{data.name}{survivors}, snapshot {data.id[:12]}"),
+            ("Parameters", params),
+            ("Costs", _costs(outcome)),
+            ("Benchmark", outcome.benchmark_name),
+            ("Look-ahead", "not checked" if lookahead is None else lookahead.summary),
+            ("Trials", trials),
+            ("Sandbox", "" if sandbox is None else sandbox.level),
+            ("Accounting residual", f"{outcome.simulation.residual:.1e} of equity"),
+            ("Key", outcome.key[:12]),
+        )
+        if text
+    )
+
+
+def _costs(outcome: Outcome) -> str:
+    rates = outcome.costs
+    parts = [f"fee {formats.percent(rates.fee_ratio, 4)}", f"tax {formats.percent(rates.tax_ratio, 4)}"]
+    if rates.slippage:
+        parts.append(f"slippage {formats.percent(rates.slippage, 4)}")
+    return ", ".join(parts)
+
+
+def _metrics(outcome: Outcome) -> Table:
+    measured = outcome.metrics
+    other = None
+    if outcome.benchmark is not None:
+        other = metrics.measure(outcome.benchmark, conventions=outcome.request.conventions)
+    rows = []
+    for label, attribute, maker in _ROWS:
+        value = getattr(measured, attribute, None)
+        theirs = "" if other is None else maker(getattr(other, attribute, None))
+        rows.append((label, maker(value), _interval(measured, attribute), theirs))
+    return Table(
+        title="Key metrics",
+        columns=("Metric", "Strategy", "95 % interval", outcome.benchmark_name or "Benchmark"),
+        rows=tuple(rows),
+        numeric=frozenset({1, 2, 3}),
+        note="Net of costs. Interval of the Sharpe ratio: HAC standard error.",
+    )
+
+
+def _interval(measured: metrics.Metrics, attribute: str) -> str:
+    if attribute != "sharpe":
+        return ""
+    low, high = getattr(measured, "sharpe_low", None), getattr(measured, "sharpe_high", None)
+    if low is None or high is None:
+        return ""
+    return f"{formats.ratio(low)} to {formats.ratio(high)}"
+
+
+def monthly(outcome: Outcome) -> Table:
+    """Return the table of monthly returns: a row per year, a column per month, and the year."""
+    returns = outcome.simulation.returns
+    names = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    index = returns.index
+    assert isinstance(index, pd.DatetimeIndex)
+    grown = (1.0 + returns).groupby([index.year, index.month]).prod() - 1.0
+    years = (1.0 + returns).groupby(index.year).prod() - 1.0
+    rows = []
+    for year, whole in years.items():
+        cells = [
+            formats.percent(grown[(year, month)], 1) if (year, month) in grown.index else "" for month in range(1, 13)
+        ]
+        rows.append((str(year), *cells, formats.percent(whole, 1)))
+    return Table(
+        title="Monthly returns",
+        columns=("Year", *names, "Year total"),
+        rows=tuple(rows),
+        numeric=frozenset(range(1, 14)),
+        folded=True,
+    )
+
+
+def drawdown_table(outcome: Outcome) -> Table:
+    """Return the five deepest drawdowns."""
+    frame = metrics.drawdowns(outcome.simulation.returns, 5)
+    columns = [name for name in ("depth", "peak", "trough", "recovery", "bars", "days") if name in frame.columns]
+    return table_of("Drawdowns", frame[columns], formats={"depth": formats.percent})
+
+
+def _cost_table(outcome: Outcome) -> Table:
+    paid = outcome.simulation.costs.sum()
+    average = float(outcome.simulation.equity.mean())
+    rows = tuple((str(name), formats.number(value), formats.percent(value / average)) for name, value in paid.items())
+    return Table(
+        title="Costs paid", columns=("Kind", "Amount", "Of average equity"), rows=rows, numeric=frozenset({1, 2})
+    )
+
+
+def trade_table(outcome: Outcome) -> Table:
+    """Return the last trades, the newest first."""
+    frame = outcome.simulation.trades
+    columns = ["symbol", "entry_date", "exit_date", "weight", "entry_price", "exit_price", "return_net", "bars"]
+    columns = [name for name in (*columns, "exit_reason") if name in frame.columns]
+    return table_of(
+        f"Trades ({len(frame)})",
+        frame[columns].iloc[::-1],
+        formats={"weight": formats.percent, "return_net": formats.percent},
+        limit=20,
+        folded=True,
+    )

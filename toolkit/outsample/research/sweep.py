@@ -1,0 +1,199 @@
+"""Sweep: a strategy with every combination of parameter values, each simulated on the same bars."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from outsample import errors
+from outsample.canonical import canonical_json
+from outsample.model import ExecutionResult
+from outsample.pipeline import Outcome, Request, evaluate, raise_for_status
+from outsample.research.objective import Objective, objective_function
+from outsample.research.parallel import pmap
+from outsample.sandbox import run_sandboxed
+from outsample.strategy import Literal
+
+__all__ = ["Combination", "SweepRuns", "combinations", "run_sweep"]
+
+MAXIMUM_COMBINATIONS = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combination:
+    """One combination of a sweep.
+
+    Parameters
+    ----------
+    params : mapping
+    request : Request
+        What was run.
+    outcome : Outcome or None
+        None if it failed.
+    error : OutsampleError or None
+    value : float
+        The objective over the whole evaluation; NaN if it failed or is undefined.
+    """
+
+    params: Mapping[str, Literal]
+    request: Request
+    outcome: Outcome | None
+    error: errors.OutsampleError | None
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRuns:
+    """All combinations of a sweep, in grid order.
+
+    Parameters
+    ----------
+    request : Request
+        What was swept.
+    grid : mapping
+    objective : str or callable
+    combinations : tuple of Combination
+    """
+
+    request: Request
+    grid: Mapping[str, Sequence[Literal]]
+    objective: Objective
+    combinations: tuple[Combination, ...]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """A row per combination, in grid order: parameters, objective, metrics, error."""
+        rows = [_row(combination) for combination in self.combinations]
+        return pd.DataFrame(rows)
+
+    @property
+    def best(self) -> Combination:
+        """The combination with the largest objective; of equal ones the first in grid order."""
+        ranked = [combination for combination in self.combinations if not math.isnan(combination.value)]
+        if not ranked:
+            reasons = sorted({str(c.error) for c in self.combinations if c.error is not None})
+            raise errors.StrategyError(
+                "No combination has a defined objective.", hint=f"First error: {reasons[0]}" if reasons else ""
+            )
+        return max(ranked, key=lambda combination: combination.value)
+
+
+def combinations(grid: Mapping[str, Sequence[Literal]]) -> list[dict[str, Literal]]:
+    """Return all combinations of a grid, the last name varying fastest.
+
+    Examples
+    --------
+    >>> combinations({"a": [1, 2], "b": [True]})
+    [{'a': 1, 'b': True}, {'a': 2, 'b': True}]
+    """
+    if not grid:
+        raise errors.ConfigError("A sweep needs a grid: parameter name -> values.", hint="grid={'fast': [10, 20]}")
+    for name, values in grid.items():
+        if isinstance(values, str | bytes) or not len(values):
+            raise errors.ConfigError(f"grid[{name!r}] must be a list of values. Got {values!r}.")
+    total = math.prod(len(values) for values in grid.values())
+    if total > MAXIMUM_COMBINATIONS:
+        raise errors.ConfigError(f"The grid has {total:,} combinations; {MAXIMUM_COMBINATIONS:,} are allowed.")
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
+def run_sweep(
+    request: Request,
+    grid: Mapping[str, Sequence[Literal]],
+    *,
+    objective: Objective = "sharpe",
+    n_jobs: int | None = None,
+    on_done: Callable[[int, int], None] | None = None,
+) -> SweepRuns:
+    """Run every combination of a grid.
+
+    Parameters
+    ----------
+    request : Request
+        Strategy, data and options; its parameters are the defaults of what the grid does not name.
+    grid : mapping of parameter name to values
+    objective : str or callable
+    n_jobs : int, optional
+        Sandboxes at once; None: one per core. Never changes a number.
+    on_done : callable, optional
+        Called with (done, total).
+
+    Raises
+    ------
+    ConfigError
+        A parameter that the strategy does not have, or an unknown objective.
+    ValidationError
+        The source breaks a rule (nothing is run).
+    """
+    score = objective_function(objective, _periods(request))
+    params = combinations(grid)
+    requests = [
+        dataclasses.replace(request, strategy=request.strategy.with_params(**values), validate=place == 0)
+        for place, values in enumerate(params)
+    ]
+    executions = pmap(_execute, requests, n_jobs=n_jobs, on_done=on_done)
+    first = next(iter(executions))
+    if first.findings and first.status.value == "rejected":
+        raise_for_status(first, request.policy)
+    requests = _common_start(requests, executions)
+    done = pmap(lambda pair: _evaluate(*pair), list(zip(requests, executions, strict=True)), n_jobs=n_jobs)
+    found = tuple(
+        Combination(
+            params=values,
+            request=one,
+            outcome=outcome,
+            error=error,
+            value=math.nan if outcome is None else score(outcome.simulation.returns),
+        )
+        for values, one, (outcome, error) in zip(params, requests, done, strict=True)
+    )
+    return SweepRuns(request=request, grid=dict(grid), objective=objective, combinations=found)
+
+
+def _periods(request: Request) -> float:
+    return request.conventions.periods_per_year or request.data.periods_per_year
+
+
+def _execute(request: Request) -> ExecutionResult:
+    return run_sandboxed(
+        request.strategy, request.data, policy=request.policy, validate=request.validate, seed=request.seed
+    )
+
+
+def _common_start(requests: list[Request], executions: list[ExecutionResult]) -> list[Request]:
+    """All combinations share one index: the earliest first row of any of them, unless a start is given."""
+    if requests[0].options.get("start") is not None:
+        return requests
+    firsts = [e.positions.frame.index[0] for e in executions if e.positions is not None and len(e.positions.frame)]
+    if not firsts:
+        return requests
+    start = min(firsts)
+    return [dataclasses.replace(one, options={**one.options, "start": start}) for one in requests]
+
+
+def _evaluate(request: Request, execution: ExecutionResult) -> tuple[Outcome | None, errors.OutsampleError | None]:
+    try:
+        raise_for_status(execution, request.policy)
+        return evaluate(request, execution), None
+    except errors.OutsampleError as error:
+        return None, error
+
+
+def _row(combination: Combination) -> dict[str, object]:
+    row: dict[str, object] = {
+        name: canonical_json(value).decode() if isinstance(value, list | tuple) else value
+        for name, value in combination.params.items()
+    }
+    row["objective"] = combination.value
+    if combination.outcome is not None:
+        measured = combination.outcome.metrics
+        for name in ("sharpe", "total_return", "cagr", "max_drawdown", "volatility", "n_trades"):
+            row[name] = getattr(measured, name, math.nan)
+    row["error"] = "" if combination.error is None else str(combination.error)
+    return row

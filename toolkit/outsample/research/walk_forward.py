@@ -1,0 +1,304 @@
+"""Walk-forward: parameters chosen on the past, judged on what came next.
+
+The strategy is swept once, so that its indicators are warm in every window. For each window the
+combination with the best objective on the training returns is chosen after the close of the last
+training bar, and governs the decisions from that bar to the last one before the next choice. The
+stitched decisions are simulated *once*: costs at the seams, carried cash and stops follow by themselves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from outsample.engine import Simulation, decisions, simulate
+from outsample.metrics import Metrics, measure
+from outsample.stats import Window, walk_forward_windows
+
+from outsample import errors, metrics
+from outsample.config import Execution
+from outsample.pipeline import Outcome
+from outsample.research.objective import objective_function
+from outsample.research.sweep import Combination, SweepRuns
+
+__all__ = ["Plan", "WalkForwardRun", "WindowChoice", "run_walk_forward"]
+
+_BOUNDARIES = ("carry", "flat")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How windows are laid out.
+
+    Parameters
+    ----------
+    train, test, step : int or str
+        Bars, or calendar spans such as "3Y", "6M"; step is test by default.
+    anchored : bool
+        Training always begins with the first bar.
+    purge, embargo : int
+        Bars left out between the end of training and the start of the test.
+    min_trades : int
+        A combination with fewer trades that begin in the training window is never chosen.
+    boundary : {"carry", "flat"}
+        At a seam holdings are carried over, or sold first.
+    """
+
+    train: int | str
+    test: int | str
+    step: int | str | None = None
+    anchored: bool = False
+    purge: int = 0
+    embargo: int = 0
+    min_trades: int = 0
+    boundary: str = "carry"
+
+    def __post_init__(self) -> None:
+        if self.boundary not in _BOUNDARIES:
+            raise errors.ConfigError(f"boundary must be 'carry' or 'flat'. Got {self.boundary!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowChoice:
+    """One window and the combination that was chosen for it.
+
+    Parameters
+    ----------
+    window : Window
+        Half-open ranges of places in the returns.
+    chosen : Combination or None
+        None if no combination has a defined objective: the window stays in cash.
+    objective : float
+        Of the chosen one, in sample.
+    """
+
+    window: Window
+    chosen: Combination | None
+    objective: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WalkForwardRun:
+    """The stitched out-of-sample run.
+
+    Parameters
+    ----------
+    sweep : SweepRuns
+    plan : Plan
+    choices : tuple of WindowChoice
+    simulation : Simulation
+        The stitched decisions, simulated once over all test windows.
+    metrics : Metrics
+        Of the stitched returns.
+    """
+
+    sweep: SweepRuns
+    plan: Plan
+    choices: tuple[WindowChoice, ...]
+    simulation: Simulation
+    metrics: Metrics
+
+    @cached_property
+    def dates(self) -> pd.DatetimeIndex:
+        """Dates of the returns that the windows count."""
+        return _reference(self.sweep).simulation.returns.index  # type: ignore[return-value]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """A row per window: dates, chosen parameters, Sharpe and CAGR in and out of sample, efficiency."""
+        return pd.DataFrame([self._row(choice) for choice in self.choices])
+
+    @cached_property
+    def efficiency(self) -> float:
+        """Stitched out-of-sample CAGR over the mean in-sample CAGR; NaN when that is not positive."""
+        inside = [row for row in self.table["in_sample_cagr"] if not math.isnan(row)]
+        mean = float(np.mean(inside)) if inside else math.nan
+        return _efficiency(metrics.cagr(self.simulation.returns, periods_per_year=self._periods), mean)
+
+    @property
+    def _periods(self) -> float:
+        request = self.sweep.request
+        return request.conventions.periods_per_year or request.data.periods_per_year
+
+    def _row(self, choice: WindowChoice) -> dict[str, object]:
+        dates, window, periods = self.dates, choice.window, self._periods
+        outside = self.simulation.returns.reindex(dates[window.test.start : window.test.stop]).dropna()
+        row: dict[str, object] = {
+            "train_start": dates[window.train.start],
+            "train_end": dates[window.train.stop - 1],
+            "test_start": dates[window.test.start],
+            "test_end": dates[window.test.stop - 1],
+        }
+        row |= dict.fromkeys(self.sweep.grid) if choice.chosen is None else dict(choice.chosen.params)
+        inside = pd.Series(dtype=float)
+        if choice.chosen is not None and choice.chosen.outcome is not None:
+            inside = choice.chosen.outcome.simulation.returns.iloc[window.train.start : window.train.stop]
+        row["objective"] = choice.objective
+        for name, part in (("in_sample", inside), ("out_of_sample", outside)):
+            row[f"{name}_sharpe"] = metrics.sharpe(part, periods_per_year=periods) if len(part) > 1 else math.nan
+            row[f"{name}_cagr"] = metrics.cagr(part, periods_per_year=periods) if len(part) else math.nan
+            row[f"{name}_max_drawdown"] = metrics.max_drawdown(part) if len(part) else math.nan
+        row["efficiency"] = _efficiency(float(str(row["out_of_sample_cagr"])), float(str(row["in_sample_cagr"])))
+        return row
+
+
+def run_walk_forward(
+    sweep: SweepRuns, plan: Plan, *, on_done: Callable[[int, int], None] | None = None
+) -> WalkForwardRun:
+    """Choose per window, stitch the decisions, and simulate them once.
+
+    Parameters
+    ----------
+    sweep : SweepRuns
+        Every combination over the whole history.
+    plan : Plan
+
+    Raises
+    ------
+    ConfigError
+        The windows do not fit the data, or options of ``sim`` differ between combinations.
+    """
+    reference = _reference(sweep)
+    returns = reference.simulation.returns
+    windows = walk_forward_windows(
+        returns.index,
+        train=plan.train,
+        test=plan.test,
+        step=plan.step,
+        anchored=plan.anchored,
+        purge=plan.purge,
+        embargo=plan.embargo,
+    )
+    if not windows:
+        raise errors.ConfigError(
+            f"No window fits: train={plan.train!r} and test={plan.test!r} need more than the {len(returns)} bars "
+            f"from {returns.index[0].date()} to {returns.index[-1].date()}."
+        )
+    choices = []
+    for place, window in enumerate(windows):
+        choices.append(_choose(sweep, window, plan))
+        if on_done is not None:
+            on_done(place + 1, len(windows))
+    simulation = _stitched(sweep, reference, tuple(choices), plan)
+    conventions = dataclasses.replace(
+        sweep.request.conventions,
+        periods_per_year=sweep.request.conventions.periods_per_year or sweep.request.data.periods_per_year,
+    )
+    measured = measure(simulation, conventions=conventions)
+    return WalkForwardRun(sweep=sweep, plan=plan, choices=tuple(choices), simulation=simulation, metrics=measured)
+
+
+def _reference(sweep: SweepRuns) -> Outcome:
+    """Any combination that ran: they share one index and, but for the parameters, one set of options."""
+    for combination in sweep.combinations:
+        if combination.outcome is not None:
+            return combination.outcome
+    first = sweep.combinations[0].error
+    assert first is not None
+    raise first
+
+
+def _choose(sweep: SweepRuns, window: Window, plan: Plan) -> WindowChoice:
+    """The best objective on the training returns; ties go to the first in grid order, NaN never wins."""
+    request = sweep.request
+    periods = request.conventions.periods_per_year or request.data.periods_per_year
+    score = objective_function(sweep.objective, periods)
+    best, best_value = None, math.nan
+    for combination in sweep.combinations:
+        if combination.outcome is None:
+            continue
+        simulation = combination.outcome.simulation
+        if plan.min_trades and _trades_in(simulation, window) < plan.min_trades:
+            continue
+        value = score(simulation.returns.iloc[window.train.start : window.train.stop])
+        if not math.isnan(value) and (best is None or value > best_value):
+            best, best_value = combination, value
+    return WindowChoice(window=window, chosen=best, objective=best_value)
+
+
+def _trades_in(simulation: Simulation, window: Window) -> int:
+    dates = simulation.returns.index
+    entered = simulation.trades["entry_date"]
+    return int(((entered >= dates[window.train.start]) & (entered <= dates[window.train.stop - 1])).sum())
+
+
+def _stitched(sweep: SweepRuns, reference: Outcome, choices: tuple[WindowChoice, ...], plan: Plan) -> Simulation:
+    request, dates = sweep.request, reference.simulation.returns.index
+    _check_options(sweep, reference)
+    rows: list[pd.DataFrame] = []
+    before: Combination | None = None
+    for place, choice in enumerate(choices):
+        begin = dates[choice.window.train.stop - 1]
+        last = place + 1 == len(choices)
+        end = dates[choice.window.test.stop - 1] if last else dates[choices[place + 1].window.train.stop - 1]
+        rows.append(_segment(choice, before, begin, end, last=last, request_symbols=request.data.symbols))
+        if plan.boundary == "flat" and place:
+            flat = request.data.dates[request.data.dates.searchsorted(begin) - 1]
+            rows.append(pd.DataFrame(0.0, index=[flat], columns=request.data.symbols))
+        before = choice.chosen
+    decided = pd.concat(rows).sort_index(kind="stable")
+    decided = decided[~decided.index.duplicated(keep="last")]
+    first, final = choices[0].window.test.start, choices[-1].window.test.stop - 1
+    equity_dates = reference.simulation.equity.index
+    options = dataclasses.replace(
+        reference.execution_options,
+        resample=tuple(decided.index),
+        resample_offset=None,
+        start=equity_dates[first],  # returns begin one bar after the equity
+        end=dates[final],
+    )
+    return simulate(decided, request.data, execution=options, costs=reference.costs, engine=request.engine)
+
+
+def _segment(
+    choice: WindowChoice,
+    before: Combination | None,
+    begin: pd.Timestamp,
+    end: pd.Timestamp,
+    *,
+    last: bool,
+    request_symbols: list[object],
+) -> pd.DataFrame:
+    """Decisions of a window: the chosen combination's from `begin`, with its row in force at the seam."""
+    if choice.chosen is None or choice.chosen.outcome is None:
+        return pd.DataFrame(0.0, index=[begin], columns=request_symbols)
+    outcome = choice.chosen.outcome
+    decided = decisions(outcome.positions.frame, outcome.request.data, outcome.execution_options)
+    decided = decided.reindex(columns=request_symbols, fill_value=0.0).astype(np.float64)
+    inside = decided[(decided.index >= begin) & (decided.index <= end if last else decided.index < end)]
+    if before is choice.chosen or (len(inside) and inside.index[0] == begin):
+        return inside  # no seam: the same combination goes on, or decides on this very bar
+    earlier = decided[decided.index <= begin]
+    row = earlier.iloc[-1].to_numpy() if len(earlier) else np.zeros(len(request_symbols))
+    seam = pd.DataFrame([row], index=[begin], columns=request_symbols)
+    return pd.concat([seam, inside])
+
+
+def _check_options(sweep: SweepRuns, reference: Outcome) -> None:
+    """The stitched run has one set of options; a schedule may differ, it is part of the decisions."""
+    for combination in sweep.combinations:
+        if combination.outcome is None:
+            continue
+        ours, theirs = combination.outcome.execution_options, reference.execution_options
+        names = [
+            field.name
+            for field in dataclasses.fields(Execution)
+            if field.name not in {"resample", "resample_offset"}
+            and getattr(ours, field.name) != getattr(theirs, field.name)
+        ]
+        if names or combination.outcome.costs != reference.costs:
+            raise errors.ConfigError(
+                f"The options of sim differ between combinations: {', '.join(names) or 'costs'}.",
+                hint="Walk-forward simulates the stitched decisions once, with one set of options.",
+            )
+
+
+def _efficiency(outside: float, inside: float) -> float:
+    if math.isnan(outside) or math.isnan(inside) or inside <= 0:
+        return math.nan
+    return outside / inside
