@@ -35,7 +35,18 @@ FINLAB_ORDER = (
 )
 # Options of finlab's sim that say how it shows or uploads a report, not what is traded.
 FINLAB_PRESENTATION = frozenset(
-    ["name", "upload", "live_performance_start", "mae_mfe_window", "mae_mfe_window_step", "market", "notification_enable", "line_access_token", "fast_mode", "title"]
+    [
+        "name",
+        "upload",
+        "live_performance_start",
+        "mae_mfe_window",
+        "mae_mfe_window_step",
+        "market",
+        "notification_enable",
+        "line_access_token",
+        "fast_mode",
+        "title",
+    ]
 )
 _SILENT = frozenset({"display", "show", "plot", "upload", "to_html", "to_pickle"})
 # finlab's name -> what ours is called

@@ -15,7 +15,7 @@ from outsample.sandbox.confine import Limits, confine
 from outsample.sandbox.execute import Program, execute, failure
 from outsample.sandbox.payload import MappedDataset, open_payload
 from outsample.sandbox.probes import probe
-from outsample.sandbox.stubs import Notes, plant_plotting
+from outsample.sandbox.stubs import Notes
 from outsample.sandbox.wire import encode_answer
 
 __all__ = ["Descriptors", "run_child"]
@@ -44,7 +44,7 @@ class Descriptors:
     commands: int | None = None
 
 
-def run_child(descriptors: Descriptors, limits: Limits, server: int) -> NoReturn:
+def run_child(descriptors: Descriptors, limits: Limits, server: int, notes: Notes) -> NoReturn:
     """Do what the request says and end the process; never returns."""
     code = 1
     try:
@@ -56,9 +56,9 @@ def run_child(descriptors: Descriptors, limits: Limits, server: int) -> NoReturn
         if dataset is None:
             probe(request["targets"], layers, RESULT)
         elif request["mode"] == "session":
-            _session(request, dataset)
+            _session(request, dataset, notes)
         else:
-            _once(request, dataset)
+            _once(request, dataset, notes)
         code = 0
     finally:
         os._exit(code)
@@ -104,9 +104,8 @@ def _text(descriptor: int) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", errors="backslashreplace", line_buffering=True)
 
 
-def _once(request: Mapping[str, Any], dataset: MappedDataset) -> None:
-    notes = Notes()
-    plant_plotting(notes)
+def _once(request: Mapping[str, Any], dataset: MappedDataset, notes: Notes) -> None:
+    notes.clear()
     try:
         program = Program.compile(request["source"], request["name"], request["params"])
         header, frame = execute(program, dataset, notes, seed=request["seed"])
@@ -118,12 +117,11 @@ def _once(request: Mapping[str, Any], dataset: MappedDataset) -> None:
     _send(answer)
 
 
-def _session(request: Mapping[str, Any], dataset: MappedDataset) -> None:
+def _session(request: Mapping[str, Any], dataset: MappedDataset, notes: Notes) -> None:
     """Answer one parameter set after another, each in a new namespace with the seeds reset."""
-    plant_plotting(Notes())
     with io.FileIO(COMMANDS, "rb") as raw, io.BufferedReader(raw) as commands:
         for command in commands:
-            notes = Notes()
+            notes.clear()
             try:
                 program = Program.compile(request["source"], request["name"], json.loads(command))
                 header, frame = execute(program, dataset, notes, seed=request["seed"])

@@ -152,9 +152,12 @@ class ServerProcess:
         except TimeoutError:
             message = b""
         if not message:
-            self._log.seek(0)
-            said = self._log.read()[-2000:].decode(errors="replace").strip()
-            raise SandboxCrashed("The sandbox server did not start.", hint=said)
+            raise SandboxCrashed("The sandbox server did not start.", hint=self._said())
+
+    def _said(self) -> str:
+        """Last words of the server; it has none of its own when all is well."""
+        end = os.fstat(self._log.fileno()).st_size
+        return os.pread(self._log.fileno(), 2000, max(end - 2000, 0)).decode(errors="replace").strip()
 
     def start(self, *, descriptors: Sequence[int], cpu_seconds: int, memory_bytes: int) -> Child:
         """Start a child.
@@ -187,7 +190,7 @@ class ServerProcess:
                 raise SandboxCrashed("The sandbox server ended while it started a run.")
         except (OSError, SandboxCrashed) as error:
             channel.close()
-            raise SandboxCrashed("The sandbox server does not answer.", hint="Run it again.") from error
+            raise SandboxCrashed("The sandbox server does not answer.", hint=self._said() or "Run it again.") from error
         except BaseException:
             channel.close()
             raise

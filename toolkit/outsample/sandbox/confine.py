@@ -7,7 +7,6 @@ import resource
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from outsample.sandbox import landlock, linux, seccomp
 
@@ -66,7 +65,7 @@ def confine(limits: Limits, parent: int) -> Mapping[str, str]:
     steps: dict[str, Callable[[], object]] = {
         "privileges": linux.drop_privileges,
         "landlock": lambda: landlock.restrict(ruleset),
-        "seccomp": lambda: seccomp.install(seccomp.build_program(linux.MACHINE, os.getpid())),
+        "seccomp": lambda: seccomp.install(seccomp.program_for(os.getpid())),
     }
     if ruleset < 0 and "landlock" not in limits.off:
         steps["landlock"] = landlock.create_ruleset  # raises again, and says why
@@ -98,6 +97,14 @@ def _attempt(step: Callable[[], object]) -> str:
     return ACTIVE
 
 
+def _data_pages() -> int:
+    descriptor = os.open("/proc/self/statm", os.O_RDONLY)
+    try:
+        return int(os.read(descriptor, 128).split()[5])
+    finally:
+        os.close(descriptor)
+
+
 def _set_limits(limits: Limits) -> None:
     """Set the resource limits.
 
@@ -105,7 +112,7 @@ def _set_limits(limits: Limits) -> None:
     and is useless for root; new processes are refused by the filter.
     """
     page = resource.getpagesize()
-    data = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * page
+    data = _data_pages() * page
     ceiling = data + limits.memory_bytes + limits.memory_bytes // 4
     wanted = {
         resource.RLIMIT_CORE: (0, 0),

@@ -21,6 +21,8 @@ from typing import Any
 
 from outsample.sandbox.child import Descriptors, run_child
 from outsample.sandbox.confine import Limits
+from outsample.sandbox.seccomp import program_for
+from outsample.sandbox.stubs import Notes, plant_plotting
 from outsample.sandbox.warm import warm
 
 __all__ = ["Server", "main"]
@@ -36,10 +38,13 @@ class Server:
     ----------
     control : socket
         A connected socket of type SOCK_SEQPACKET.
+    notes : Notes
+        Where the planted stubs of this process write to.
     """
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, notes: Notes) -> None:
         self._control = control
+        self._notes = notes
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
         self._runs: dict[int, tuple[int, socket.socket]] = {}  # pidfd -> process, socket of the run
@@ -82,7 +87,7 @@ class Server:
         process = os.fork()
         if process == 0:
             names = ("request", "data", "result", "output", "commands")
-            run_child(Descriptors(**dict(zip(names, descriptors[1:], strict=False))), limits, server)
+            run_child(Descriptors(**dict(zip(names, descriptors[1:], strict=False))), limits, server, self._notes)
         pidfd = os.pidfd_open(process)
         statm = os.open(f"/proc/{process}/statm", os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -121,7 +126,11 @@ class Server:
 
 
 def _anonymous_pages() -> int:
-    fields = Path("/proc/self/statm").read_text(encoding="ascii").split()
+    descriptor = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fields = os.read(descriptor, 128).split()
+    finally:
+        os.close(descriptor)
     return int(fields[1]) - int(fields[2])
 
 
@@ -131,6 +140,9 @@ def main(arguments: list[str]) -> None:
     control = socket.socket(fileno=int(arguments[0]))
     control.set_inheritable(False)
     warm(arguments[1])
+    notes = Notes()
+    plant_plotting(notes)
+    program_for(0)
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:
         # A fork copies one thread only; locks held by the others would stay locked in every child.
@@ -138,7 +150,7 @@ def main(arguments: list[str]) -> None:
     gc.collect()
     gc.freeze()
     control.send(json.dumps({"ready": os.getpid()}).encode())
-    Server(control).serve()
+    Server(control, notes).serve()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ import importlib.abc
 import importlib.machinery
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Self
 
 import pandas as pd
 
@@ -21,6 +22,10 @@ class Notes:
     def __init__(self, limit: int = 50) -> None:
         self.lines: list[str] = []
         self._limit = limit
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.lines = []
 
     def add(self, line: str) -> None:
         """Keep a sentence, unless it is known or there are enough."""
@@ -52,11 +57,11 @@ class _Nothing:
     def __setitem__(self, key: object, value: object) -> None:
         return
 
-    def __iter__(self) -> object:
+    def __iter__(self) -> Iterator[_Nothing]:
         # `fig, ax = plt.subplots()` unpacks two.
         return iter((self, self))
 
-    def __enter__(self) -> _Nothing:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *args: object) -> None:
@@ -71,7 +76,8 @@ class _Nothing:
 
 def silent_module(name: str, notes: Notes) -> types.ModuleType:
     """Return a package in which every name is a thing that does nothing."""
-    nothing = _Nothing(lambda: notes.add(f"{name.split('.', maxsplit=1)[0]} does nothing inside a strategy; plot the result."))
+    library = name.partition(".")[0]
+    nothing = _Nothing(lambda: notes.add(f"{library} does nothing inside a strategy; plot the result."))
     module = types.ModuleType(name)
     module.__path__ = []
     module.__getattr__ = lambda attribute: _public(nothing, attribute)  # type: ignore[method-assign]
@@ -91,9 +97,12 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self._notes = notes
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - the protocol of finders
+        target: types.ModuleType | None = None,  # noqa: ARG002
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname.split(".", maxsplit=1)[0] in PLOTTING:
+        if fullname.partition(".")[0] in PLOTTING:
             return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
         return None
 
@@ -101,15 +110,16 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return silent_module(spec.name, self._notes)
 
     def exec_module(self, module: types.ModuleType) -> None:
-        return
+        """Leave the module as it is."""
 
 
 def plant_plotting(notes: Notes) -> None:
     """Make plotting do nothing, and every import that was not made before fail in the ordinary way.
 
-    Without files the usual finders would raise PermissionError instead of ModuleNotFoundError.
+    Without files the usual finders would raise PermissionError instead of ModuleNotFoundError. Done by the
+    server, once: walking over all modules in every child would copy the memory that they lie in.
     """
-    for name in [name for name in sys.modules if name.split(".")[0] in PLOTTING]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in PLOTTING]:
         del sys.modules[name]
     builtin, frozen = importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter
     sys.meta_path[:] = [builtin, frozen, _Finder(notes)]
@@ -118,4 +128,4 @@ def plant_plotting(notes: Notes) -> None:
         for attribute in ("plot", "hist", "boxplot"):
             if hasattr(owner, attribute):
                 setattr(owner, attribute, nothing)
-    pd.DataFrame.style = nothing  # type: ignore[assignment,misc]
+    pd.DataFrame.style = nothing  # type: ignore[assignment]

@@ -22,7 +22,8 @@ __all__ = ["FLAVOURS", "warm"]
 _STANDARD = (
     "abc bisect calendar cmath collections.abc contextlib copy dataclasses datetime decimal enum fractions functools"
     " heapq itertools json linecache math numbers operator pprint random re statistics string textwrap time traceback"
-    " types typing unicodedata warnings zoneinfo"
+    " types typing unicodedata warnings zoneinfo encodings.ascii encodings.latin_1 encodings.utf_8 encodings.cp1252"
+    " encodings.utf_16 encodings.unicode_escape encodings.raw_unicode_escape encodings.idna"
 )
 _NUMPY = "numpy.fft numpy.linalg numpy.ma numpy.polynomial numpy.random"
 _PANDAS = (
