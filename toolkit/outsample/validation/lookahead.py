@@ -120,6 +120,8 @@ class _Lint:
         """Warn of statistics and fits over the whole sample."""
         name = func.attr
         if name in _STATISTICS and not _across(call, position=0) and self.table(func.value, scope):
+            if self.shown(call, scope):
+                return
             message = f".{name}() over all rows uses the whole sample, also what comes later."
             hint = f"Use .expanding().{name}() or .rolling(n).{name}(), or axis=1 for across the names."
             yield self.warn(call, "lookahead-sample", message, hint)
@@ -130,6 +132,18 @@ class _Lint:
         elif name in {"fit", "fit_transform", "fit_predict"} and name not in self.facts.methods:
             message = f".{name}(...) learns from every row that it is given."
             yield self.warn(call, "lookahead-fit", message, "Fit on rows up to a date and apply to later ones.")
+
+    def shown(self, node: ast.AST, scope: Scope) -> bool:
+        """Say whether an expression is only printed or drawn: it decides nothing."""
+        above = self.facts.parents.get(node)
+        while isinstance(above, ast.expr):
+            if isinstance(above, ast.Call):
+                if isinstance(above.func, ast.Name) and above.func.id in {"print", "display"}:
+                    return True
+                if any(item.kind == "stub" for item in self.resolver.reach(above.func, scope)):
+                    return True
+            above = self.facts.parents.get(above)
+        return False
 
     def function(self, call: ast.Call, scope: Scope) -> Iterator[Finding]:
         for path in self.resolver.paths(call.func, scope):

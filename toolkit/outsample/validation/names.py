@@ -136,13 +136,15 @@ MODULES: dict[str, ModulePolicy] = {
 
 # Ours, under the names of finlab; nothing of finlab is imported.
 FINLAB: dict[str, frozenset[str]] = {
-    "finlab": frozenset({"data", "backtest", "login"}),
+    "finlab": frozenset({"data", "backtest", "dataframe", "report", "login"}),
     "finlab.backtest": frozenset({"sim"}),
     "finlab.data": frozenset({"get"}),
+    "finlab.dataframe": frozenset({"FinlabDataFrame"}),
+    "finlab.report": frozenset({"Report"}),
 }
 
 # Importing these gives a stub on which every call does nothing.
-STUBBED = frozenset({"matplotlib", "seaborn", "plotly", "mplfinance", "bokeh", "altair", "pylab", "IPython"})
+STUBBED = frozenset({"matplotlib", "seaborn", "plotly", "mplfinance", "bokeh", "altair", "IPython"})
 
 PRESET_MODULES = {"np": "numpy", "pd": "pandas"}
 PRESET_NAMES = frozenset({"data", "sim", "pd", "np"})

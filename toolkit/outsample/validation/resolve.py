@@ -20,6 +20,9 @@ from outsample.validation.scopes import Binding, Scope
 __all__ = ["Reached", "Resolver", "look_up"]
 
 
+_PASSING = frozenset({"zip", "enumerate", "list", "reversed"})
+
+
 class Reached(NamedTuple):
     """What a name or an attribute of a module is.
 
@@ -99,8 +102,10 @@ class Resolver:
         elif isinstance(node, ast.Attribute):
             found = self._attribute(node, scope)
         elif isinstance(node, ast.Call | ast.Subscript):
-            inner = node.func if isinstance(node, ast.Call) else node.value
-            found = tuple(item for item in self.reach(inner, scope) if item.kind == "stub")
+            inner = [node.func if isinstance(node, ast.Call) else node.value]
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _PASSING:
+                inner.extend(node.args)  # for ax, name in zip(axes, names)
+            found = tuple(item for part in inner for item in self.reach(part, scope) if item.kind == "stub")
         self._known[node] = found
         return found
 

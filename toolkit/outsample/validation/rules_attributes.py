@@ -59,6 +59,9 @@ def _public(
             yield from (denied_name(facts, node, item) for item in found if item.kind == "denied")
             if len(base) == 1:  # a name that may be something else as well may have other attributes
                 yield from (denied_name(facts, node, item) for item in found if item.kind == "missing")
+            if any(item.path == "finlab.login" for item in found):
+                message = "finlab.login(...) does nothing here; no account is needed."
+                yield flag(facts, node, "login-ignored", message, hint="Delete the line.", severity="warning")
         else:
             yield _assigned(facts, node, f"{modules[0].path}.{node.attr}")
         return
@@ -96,9 +99,6 @@ def _method(facts: Facts, node: ast.Attribute, paths: list[str]) -> Iterator[Fin
         hint = "Nothing to change: the report is shown when the backtest has run."
         message = "'.display()' does nothing in a backtest."
         yield flag(facts, node, "display-ignored", message, hint=hint, severity="warning")
-    elif name == "login" and "finlab" in paths:
-        message = "finlab.login(...) does nothing here; no account is needed."
-        yield flag(facts, node, "login-ignored", message, hint="Delete the line.", severity="warning")
     elif name in {"query", "eval"} and not is_call_to(facts, node):
         hint = "Call it with a literal, df.query('x > 1')."
         yield flag(facts, node, "string-eval", f"'.{name}' must not be passed around: it evaluates texts.", hint=hint)

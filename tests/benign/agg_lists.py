@@ -1,0 +1,5 @@
+close = data.get("close")
+summary = close.iloc[:100].agg(["mean", "std"])
+more = close.iloc[:100].agg({close.columns[0]: "mean", close.columns[1]: ["min", "max"]})
+print(summary.to_dict(), more.to_json(), close.iloc[:2].to_html()[:20])
+position = close.transform(lambda c: c > c.expanding().mean())

@@ -1,0 +1,7 @@
+close = data.get("close")
+value = -close.pct_change(250)
+momentum = close.pct_change(120).shift(20)
+quality = -close.pct_change().rolling(60).std()
+score = sum(x.rank(axis=1, pct=True) for x in (value, momentum, quality))
+position = score.is_largest(5)
+sim(position, resample="Q")

@@ -1,0 +1,5 @@
+close, high, low = (data.get(key) for key in ("close", "high", "low"))
+upper = high.rolling(55).max().shift(1)
+lower = low.rolling(20).min().shift(1)
+position = (close > upper).hold_until(close < lower)
+sim(position)

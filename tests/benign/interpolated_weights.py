@@ -1,0 +1,6 @@
+close = data.get("close")
+levels = np.linspace(0, 1, 5)
+strength = close.pct_change(20).clip(-0.1, 0.1)
+weights = np.interp(strength.fillna(0).to_numpy(), [-0.1, 0.1], [levels[0], levels[-1]])
+position = pd.DataFrame(weights, index=close.index, columns=close.columns)
+position = position.div(position.sum(axis=1), axis=0)

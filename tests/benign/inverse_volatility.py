@@ -1,0 +1,6 @@
+close = data.get("close")
+returns = close.pct_change(fill_method=None)
+vol = returns.rolling(60, min_periods=40).std()
+inverse = (1 / vol).replace([np.inf, -np.inf], np.nan)
+position = inverse.div(inverse.sum(axis=1), axis="index").where(close.notna())
+sim(position, resample="ME")

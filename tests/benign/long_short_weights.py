@@ -1,0 +1,6 @@
+close = data.get("close")
+score = close.pct_change(20)
+demeaned = score.sub(score.mean(axis=1), axis=0)
+weights = demeaned.div(demeaned.abs().sum(axis=1), axis=0)
+position = weights.fillna(0)
+sim(position, resample="W")

@@ -1,0 +1,5 @@
+close = data.get("close")
+print(close.tail(), close.describe(), close.shape, sep="\n")
+print(close.info(), close.columns.tolist()[:3], close.index[0].strftime("%Y-%m-%d"))
+print(round(float(close.iloc[0, 0]), 2), divmod(7, 2), hex(255), bin(3), format(3.14159, ".2f"))
+position = close > close.average(20)

@@ -1,0 +1,5 @@
+close = data.get("close")
+score = close.pct_change(20)
+upper = score.quantile(0.8, axis=1)
+position = score.ge(upper, axis=0)
+bins = score.rank(axis=1, pct=True).apply(np.ceil)

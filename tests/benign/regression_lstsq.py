@@ -1,0 +1,8 @@
+import numpy as np
+
+close = data.get("close")
+returns = close.pct_change().fillna(0)
+market = returns.mean(axis=1)
+beta = returns.rolling(60).cov(market).div(market.rolling(60).var(), axis=0)
+position = beta.is_smallest(5)
+sim(position, resample="M")
