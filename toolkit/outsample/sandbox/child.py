@@ -6,21 +6,27 @@ import io
 import json
 import mmap
 import os
+import signal
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from outsample.sandbox.confine import Limits, confine
+from outsample.sandbox.linux import die_with_parent
 from outsample.sandbox.execute import Program, execute, failure
 from outsample.sandbox.payload import MappedDataset, open_payload
 from outsample.sandbox.probes import probe
 from outsample.sandbox.stubs import Notes
+from outsample.sandbox.warm import rehearse
 from outsample.sandbox.wire import encode_answer
 
-__all__ = ["Descriptors", "run_child"]
+__all__ = ["Descriptors", "await_request"]
 
 RESULT, COMMANDS = 3, 4
+MAXIMUM_REQUEST = 65_536
+MAXIMUM_DESCRIPTORS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,24 +50,56 @@ class Descriptors:
     commands: int | None = None
 
 
-def run_child(descriptors: Descriptors, limits: Limits, server: int, notes: Notes) -> NoReturn:
-    """Do what the request says and end the process; never returns."""
-    code = 1
+def await_request(channel: int, server: int, notes: Notes, toy: MappedDataset) -> NoReturn:
+    """Wait for the one request of this process, do it, and end the process; never returns.
+
+    Parameters
+    ----------
+    channel : int
+        Socket to the server; the request comes with its descriptors.
+    server : int
+        Process id of the server.
+    notes : Notes
+        Where the planted stubs write to.
+    toy : MappedDataset
+        For a rehearsal while nobody waits.
+    """
     try:
-        request = _read_json(descriptors.request)
-        dataset = open_payload(descriptors.data) if request["mode"] != "probe" else None
-        _keep_only(descriptors)
-        os.environ.clear()
-        layers = confine(limits, server)
-        if dataset is None:
-            probe(request["targets"], layers, RESULT)
-        elif request["mode"] == "session":
-            _session(request, dataset, notes)
-        else:
-            _once(request, dataset, notes)
-        code = 0
+        die_with_parent(signal.SIGKILL)
+        # The control socket of the server first of all: who keeps it could keep the server from seeing
+        # that its parent is gone.
+        os.dup2(channel, RESULT)
+        os.closerange(RESULT + 1, 1 << 20)
+        rehearse(toy)
+        with socket.socket(fileno=RESULT) as waiting:
+            message, received, _, _ = socket.recv_fds(waiting, MAXIMUM_REQUEST, MAXIMUM_DESCRIPTORS)
+        if message:
+            names = ("request", "data", "result", "output", "commands")
+            descriptors = Descriptors(**dict(zip(names, received, strict=False)))
+            _run(json.loads(message), descriptors, server, notes)
+            os._exit(0)
     finally:
-        os._exit(code)
+        os._exit(1)
+
+
+def _run(message: Mapping[str, Any], descriptors: Descriptors, server: int, notes: Notes) -> None:
+    limits = Limits(
+        cpu_seconds=message["cpu_seconds"],
+        memory_bytes=message["memory_bytes"],
+        off=frozenset(message["off"]),
+        required=frozenset(message["required"]),
+    )
+    request = _read_json(descriptors.request)
+    dataset = open_payload(descriptors.data) if request["mode"] != "probe" else None
+    _keep_only(descriptors)
+    os.environ.clear()
+    layers = confine(limits, server)
+    if dataset is None:
+        probe(request["targets"], layers, RESULT)
+    elif request["mode"] == "session":
+        _session(request, dataset, notes)
+    else:
+        _once(request, dataset, notes)
 
 
 def _read_json(descriptor: int) -> dict[str, Any]:
@@ -71,10 +109,10 @@ def _read_json(descriptor: int) -> dict[str, Any]:
 
 
 def _keep_only(descriptors: Descriptors) -> None:
-    """Bring the pipes to their places and close everything else, above all the server's control socket.
+    """Bring the pipes to their places and close everything else.
 
-    A child that keeps it could keep the server from seeing that its parent is gone. The mapping of the data
-    holds a duplicate of its descriptor, which is closed here too: it is never unmapped before the end.
+    The mapping of the data holds a duplicate of its descriptor, which is closed here too: it is never unmapped
+    before the end.
     """
     # First out of the way of the numbers below.
     result, output = _high(descriptors.result), _high(descriptors.output)

@@ -16,19 +16,27 @@ import select
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from outsample.sandbox.child import Descriptors, run_child
-from outsample.sandbox.confine import Limits
+from outsample.sandbox.child import MAXIMUM_DESCRIPTORS, MAXIMUM_REQUEST, await_request
+from outsample.sandbox.payload import MappedDataset
 from outsample.sandbox.seccomp import program_for
 from outsample.sandbox.stubs import Notes, plant_plotting
 from outsample.sandbox.warm import warm
 
 __all__ = ["Server", "main"]
 
-MAXIMUM_REQUEST = 65_536
-MAXIMUM_DESCRIPTORS = 8
+
+@dataclass(frozen=True, kw_only=True)
+class _Forked:
+    """A child that waits for its request."""
+
+    process: int
+    pidfd: int
+    statm: int
+    base: int
+    channel: socket.socket
 
 
 class Server:
@@ -40,15 +48,20 @@ class Server:
         A connected socket of type SOCK_SEQPACKET.
     notes : Notes
         Where the planted stubs of this process write to.
+    toy : MappedDataset
+        Small invented data on which children rehearse before they are needed.
     """
 
-    def __init__(self, control: socket.socket, notes: Notes) -> None:
+    def __init__(self, control: socket.socket, notes: Notes, toy: MappedDataset) -> None:
         self._control = control
         self._notes = notes
+        self._toy = toy
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
         self._runs: dict[int, tuple[int, socket.socket]] = {}  # pidfd -> process, socket of the run
         self._sockets: dict[int, int] = {}  # descriptor of the run's socket -> pidfd
+        # Forked ahead, so that a run does not wait for the fork; used for one run, like every child.
+        self._spare: _Forked | None = self._fork()
 
     def serve(self) -> None:
         """Serve until the parent closes the control socket, then end every child."""
@@ -68,38 +81,40 @@ class Server:
         if not message:
             return False
         try:
-            self._start(json.loads(message), descriptors)
+            self._start(message, descriptors)
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
         return True
 
-    def _start(self, request: dict[str, Any], descriptors: list[int]) -> None:
-        limits = Limits(
-            cpu_seconds=request["cpu_seconds"],
-            memory_bytes=request["memory_bytes"],
-            off=frozenset(request["off"]),
-            required=frozenset(request["required"]),
-        )
+    def _start(self, message: bytes, descriptors: list[int]) -> None:
         run = socket.socket(fileno=os.dup(descriptors[0]))
-        base = _anonymous_pages()
-        server = os.getpid()
+        child = self._spare or self._fork()
+        self._spare = None
+        try:
+            socket.send_fds(child.channel, [message], descriptors[1:])
+            said = json.dumps({"process": child.process, "base": child.base}).encode()
+            socket.send_fds(run, [said], [child.pidfd, child.statm])
+        except OSError:
+            signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+        os.close(child.statm)
+        child.channel.close()
+        self._runs[child.pidfd] = (child.process, run)
+        self._sockets[run.fileno()] = child.pidfd
+        self._poll.register(child.pidfd, select.POLLIN)
+        self._poll.register(run, select.POLLIN)
+        self._spare = self._fork()
+
+    def _fork(self) -> _Forked:
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        server, base = os.getpid(), _anonymous_pages()
         process = os.fork()
         if process == 0:
-            names = ("request", "data", "result", "output", "commands")
-            run_child(Descriptors(**dict(zip(names, descriptors[1:], strict=False))), limits, server, self._notes)
+            await_request(theirs.detach(), server, self._notes, self._toy)
+        theirs.close()
         pidfd = os.pidfd_open(process)
         statm = os.open(f"/proc/{process}/statm", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            socket.send_fds(run, [json.dumps({"process": process, "base": base}).encode()], [pidfd, statm])
-        except OSError:
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-        finally:
-            os.close(statm)
-        self._runs[pidfd] = (process, run)
-        self._sockets[run.fileno()] = pidfd
-        self._poll.register(pidfd, select.POLLIN)
-        self._poll.register(run, select.POLLIN)
+        return _Forked(process=process, pidfd=pidfd, statm=statm, base=base, channel=mine)
 
     def _reap(self, pidfd: int) -> None:
         process, run = self._runs.pop(pidfd)
@@ -121,6 +136,8 @@ class Server:
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
     def _end(self) -> None:
+        if self._spare is not None:
+            signal.pidfd_send_signal(self._spare.pidfd, signal.SIGKILL)
         for pidfd in self._runs:
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
@@ -139,7 +156,7 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = socket.socket(fileno=int(arguments[0]))
     control.set_inheritable(False)
-    warm(arguments[1])
+    toy = warm(arguments[1])
     notes = Notes()
     plant_plotting(notes)
     program_for(0)
@@ -150,7 +167,7 @@ def main(arguments: list[str]) -> None:
     gc.collect()
     gc.freeze()
     control.send(json.dumps({"ready": os.getpid()}).encode())
-    Server(control, notes).serve()
+    Server(control, notes, toy).serve()
 
 
 if __name__ == "__main__":

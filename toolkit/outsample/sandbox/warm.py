@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 import warnings
 import zoneinfo
 
@@ -11,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from outsample.data import Dataset
-from outsample.errors import OutsampleError
 from outsample.sandbox.execute import Program, execute, failure
-from outsample.sandbox.payload import dataset_payload, open_payload
+from outsample.sandbox.payload import MappedDataset, dataset_payload, open_payload
 from outsample.sandbox.stubs import Notes
 from outsample.sandbox.wire import encode_answer
 
-__all__ = ["FLAVOURS", "warm"]
+__all__ = ["FLAVOURS", "rehearse", "warm"]
 
 _STANDARD = (
     "abc bisect calendar cmath collections.abc contextlib copy dataclasses datetime decimal enum fractions functools"
@@ -87,9 +85,14 @@ report.creturn, report.get_trades()
     'position = data.get("close").average(3) > data.get("close")\nsim(position).get_stats()\nraise ValueError("x")',
 )
 
+_REHEARSAL = "close = data.get('close')\nposition = close.average(3) > close.average(5)"
 
-def warm(flavour: str) -> None:
-    """Import and run what strategies use; errors are left for the strategies to meet."""
+
+def warm(flavour: str) -> MappedDataset:
+    """Import and run what strategies use; return the small dataset that it was tried on.
+
+    An operator that fails here is left for the strategies to meet: it must not stop the server.
+    """
     for name in f"{_STANDARD} {_NUMPY} {_PANDAS} {_OWN}".split() + list(FLAVOURS[flavour]):
         try:
             importlib.import_module(name)
@@ -101,21 +104,22 @@ def warm(flavour: str) -> None:
         except (zoneinfo.ZoneInfoNotFoundError, OSError):
             continue
     data = _toy()
-    payload = dataset_payload(data)
-    mapped = open_payload(payload.descriptor)
+    mapped = open_payload(dataset_payload(data).descriptor)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for source in _STRATEGIES:
-            notes = Notes()
             try:
-                encode_answer(*execute(Program.compile(source, "warm", {}), mapped, notes, seed=0))
-            except (Exception, OutsampleError) as error:  # noqa: BLE001 - one operator that fails must not stop the server
-                failure(error, notes)
-                if "OUTSAMPLE_SANDBOX_TRACE" in __import__("os").environ:
-                    import traceback
+                encode_answer(*execute(Program.compile(source, "warm", {}), mapped, Notes(), seed=0))
+            except Exception as error:  # noqa: BLE001 - see above
+                encode_answer(failure(error, Notes()))
+    return mapped
 
-                    traceback.print_exc(file=sys.stderr)
-    payload.close()
+
+def rehearse(dataset: MappedDataset) -> None:
+    """Run a small strategy: the pages of memory that every run writes to are copied before one waits for it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        encode_answer(*execute(Program.compile(_REHEARSAL, "warm", {}), dataset, Notes(), seed=0))
 
 
 def _toy() -> Dataset:

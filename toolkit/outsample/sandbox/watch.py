@@ -119,11 +119,14 @@ class Watch:
         """Wait until the child has answered and ended, or end it."""
         started = time.monotonic()
         self._follow(started + self._bounds.timeout)
-        if self._outcome.stopped:
-            self._child.kill()
         self._outcome.wall_seconds = time.monotonic() - started
+        if self._outcome.message is not None:
+            self._outcome.cpu_seconds = _cpu_seconds(self._child.process)
+        # Also after an answer: nothing that a strategy left running outlives it.
+        self._child.kill()
         self._drain_output()
-        self._wait_exit()
+        if self._outcome.message is None or not self._outcome.cpu_seconds:
+            self._wait_exit()
         return self._outcome
 
     def _follow(self, deadline: float) -> None:
@@ -212,19 +215,27 @@ class Watch:
             outcome.stopped = outcome.stopped or "memory"
 
     def _wait_exit(self) -> None:
-        """Wait for the server's word; a child that has answered and stays is killed."""
-        deadline, killed = time.monotonic() + EXIT_WAIT, bool(self._outcome.stopped)
+        """Wait for the server's word on a child that was killed or has ended."""
+        deadline = time.monotonic() + EXIT_WAIT
         while self._child.channel.fileno() in self._open and time.monotonic() < deadline:
             for descriptor, _ in self._poll.poll(100.0):
                 if descriptor == self._child.channel.fileno():
                     self._exited()
                 else:
-                    self._drop(descriptor)  # written after the answer: not read
-            if not killed and time.monotonic() > deadline - EXIT_WAIT + 0.5:
-                self._child.kill()
-                killed = True
+                    self._drop(descriptor)  # written after the end was decided: not read
 
     def _drop(self, descriptor: int) -> None:
         if descriptor in self._open:
             self._open.discard(descriptor)
             self._poll.unregister(descriptor)
+
+
+def _cpu_seconds(process: int) -> float:
+    """CPU time of a process, or 0 if it is gone.
+
+    The clock of another process is CPUCLOCK_SCHED (2) of its id, as clock_getcpuclockid(3) composes it.
+    """
+    try:
+        return time.clock_gettime((~process << 3) | 2)
+    except OSError:
+        return 0.0
