@@ -51,8 +51,10 @@ class Strategy:
 
     Raises
     ------
+    ConfigError
+        An override of a parameter that the source does not have, or of another type.
     ValidationError
-        The source is no Python, or a name is a parameter twice.
+        On first use of parameters or structure: the source is no Python, or a name is a parameter twice.
 
     Examples
     --------
