@@ -1,21 +1,26 @@
 """`StrategyFrame`: the DataFrame that strategies compute with.
 
-Rows are dates, columns are symbols. Every method below reads, for its row t, rows up to t and nothing
-later. Frames of different dates and symbols can be combined with the usual operators (`align`).
+Rows are dates, columns are symbols. Every method reads, for its row t, rows up to t and nothing later.
+What the class is made of: `base` (how it is built, remembered and combined), `periods` (bars of longer
+periods), `sizing` (weights from volatility), `categories` (groups of symbols), and here all the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any, ClassVar, cast
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from outsample.data import operators, ranking
-from outsample.data.align import ALL_OPERATORS, align, array_operator, fitted, floats, truth
+from outsample.data.align import fitted, floats, truth
+from outsample.data.base import made, whole
+from outsample.data.categories import CategoryMethods
 from outsample.data.holding import HoldRules, exit_when, hold_until
-from outsample.data.memo import FrameContext, Token, copy_on_write
+from outsample.data.periods import PeriodMethods
+from outsample.data.pointintime import published
+from outsample.data.sizing import SizingMethods
 from outsample.errors import ConfigError
 
 __all__ = ["StrategyFrame"]
@@ -23,7 +28,7 @@ __all__ = ["StrategyFrame"]
 Array = np.ndarray[Any, Any]
 
 
-class StrategyFrame(pd.DataFrame):
+class StrategyFrame(PeriodMethods, SizingMethods, CategoryMethods):
     """A DataFrame [date x symbol] with the operators of strategies.
 
     Made from any DataFrame; `Dataset.get` returns one. Everything that pandas can do stays as it is,
@@ -41,62 +46,13 @@ class StrategyFrame(pd.DataFrame):
     [True, True, False, True]
     """
 
-    # pandas hands _metadata on to what it derives from a frame; the token must not travel with it.
-    _metadata: ClassVar[list[str]] = ["_context"]
-    _context: FrameContext | None = None
-    _token: Token | None = None
-
     @property
     def _constructor(self) -> type[StrategyFrame]:
         return StrategyFrame
 
-    @property
-    def _constructor_sliced(self) -> type[pd.Series[Any]]:
-        return pd.Series
-
-    def __getstate__(self) -> dict[str, Any]:
-        # The context leads to the whole dataset; a frame sent elsewhere is only itself.
-        state = cast(dict[str, Any], super().__getstate__())
-        return {**state, "_context": None, "_metadata": list(self._metadata)}
-
-    @classmethod
-    def bind(cls, frame: pd.DataFrame, context: FrameContext, key: Hashable = None) -> StrategyFrame:
-        """Return a frame that knows its dataset.
-
-        Parameters
-        ----------
-        frame : DataFrame [date x symbol]
-            Not copied.
-        context : FrameContext
-            What it knows.
-        key : hashable, optional
-            Name of its content within the context; with it, rolling operators are remembered.
-        """
-        bound = cls(frame, copy=False)
-        object.__setattr__(bound, "_context", context)
-        if key is not None and copy_on_write():
-            object.__setattr__(bound, "_token", Token(bound, key))
-        return bound
-
-    # -- how results are made ---------------------------------------------------------------------
-
-    def _remembered(self, name: str, arguments: tuple[Hashable, ...], compute: Callable[[], Array]) -> StrategyFrame:
-        token, context = self._token, self._context
-        if token is None or context is None or not token.names(self):
-            return _made(self, compute())
-        key = (token.key, name, arguments)
-        kept = context.memo.get(key)
-        if kept is None:
-            kept = _made(self, compute())
-            object.__setattr__(kept, "_token", Token(kept, key))
-            context.memo.put(key, kept)
-        result = kept.copy(deep=False)
-        object.__setattr__(result, "_token", vars(kept).get("_token"))
-        return cast(StrategyFrame, result)
-
     # -- over time --------------------------------------------------------------------------------
 
-    def average(self, n: int) -> StrategyFrame:
+    def average(self, n: int) -> Self:
         """Mean of the last `n` bars.
 
         Parameters
@@ -114,20 +70,20 @@ class StrategyFrame(pd.DataFrame):
         ConfigError
             `n` is no whole number >= 1.
         """
-        n = _whole("n", n)
+        n = whole("n", n)
         return self._remembered("average", (n,), lambda: operators.rolling_mean(floats(self), n, max(1, n // 2)))
 
-    def rise(self, n: int = 1) -> StrategyFrame:
+    def rise(self, n: int = 1) -> Self:
         """Whether the value is above that of `n` bars ago; False where either is NaN."""
-        n = _whole("n", n)
+        n = whole("n", n)
         return self._remembered("rise", (n,), lambda: _moved(floats(self), n, np.greater))
 
-    def fall(self, n: int = 1) -> StrategyFrame:
+    def fall(self, n: int = 1) -> Self:
         """Whether the value is below that of `n` bars ago; False where either is NaN."""
-        n = _whole("n", n)
+        n = whole("n", n)
         return self._remembered("fall", (n,), lambda: _moved(floats(self), n, np.less))
 
-    def sustain(self, n: int, k: int | None = None) -> StrategyFrame:
+    def sustain(self, n: int, k: int | None = None) -> Self:
         """Whether at least `k` of the last `n` bars were True.
 
         Parameters
@@ -142,8 +98,8 @@ class StrategyFrame(pd.DataFrame):
         StrategyFrame [date x symbol], bool
             False on the first n - 1 bars. NaN counts as False.
         """
-        n = _whole("n", n)
-        k = n if k is None else _whole("k", k)
+        n = whole("n", n)
+        k = n if k is None else whole("k", k)
         if k > n:
             raise ConfigError(f"k must be at most n. Got n={n}, k={k}.", hint="sustain(5, 3): at least 3 of 5 bars.")
 
@@ -154,19 +110,19 @@ class StrategyFrame(pd.DataFrame):
 
         return self._remembered("sustain", (n, k), compute)
 
-    def is_entry(self) -> StrategyFrame:
+    def is_entry(self) -> Self:
         """Whether a signal turned True on this bar; a first bar that is True counts. NaN is False."""
         now = truth(self)
         before = np.zeros_like(now)
         before[:, 1:] = now[:, :-1]
-        return _made(self, now & ~before)
+        return made(self, now & ~before)
 
-    def is_exit(self) -> StrategyFrame:
+    def is_exit(self) -> Self:
         """Whether a signal turned False on this bar; never on the first bar. NaN is False."""
         now = truth(self)
         before = np.zeros_like(now)
         before[:, 1:] = now[:, :-1]
-        return _made(self, before & ~now)
+        return made(self, before & ~now)
 
     def hold_until(  # noqa: PLR0913 - the argument list that strategies know
         self,
@@ -178,7 +134,7 @@ class StrategyFrame(pd.DataFrame):
         take_profit: float | None = None,
         trail_stop: float | None = None,
         price: pd.DataFrame | None = None,
-    ) -> StrategyFrame:
+    ) -> Self:
         """Hold from an entry until an exit, with at most so many names at once.
 
         Entry is level-triggered: a name can be taken on every bar on which this frame is True. Exit wins
@@ -212,9 +168,9 @@ class StrategyFrame(pd.DataFrame):
         entry, leave = self._met(exit)
         order = None if rank is None else floats(fitted(rank, entry, "rank"))
         closes = floats(fitted(self._prices(price), entry, "price")) if rules.has_stops else None
-        return _made(entry, hold_until(truth(entry), truth(leave), order, closes, rules))
+        return made(entry, hold_until(truth(entry), truth(leave), order, closes, rules))
 
-    def exit_when(self, exit: pd.DataFrame) -> StrategyFrame:  # noqa: A002
+    def exit_when(self, exit: pd.DataFrame) -> Self:  # noqa: A002
         """Hold from a fresh False -> True edge until this frame turns False or `exit` is True.
 
         Parameters
@@ -228,18 +184,40 @@ class StrategyFrame(pd.DataFrame):
             After an exit, only a new edge enters again.
         """
         entry, leave = self._met(exit)
-        return _made(entry, exit_when(truth(entry), truth(leave)))
+        return made(entry, exit_when(truth(entry), truth(leave)))
+
+    def index_str_to_date(self) -> Self:
+        """Turn labels of reporting periods into the dates on which the figures are public.
+
+        "2024-Q1" to "2024-Q4" become the filing deadlines of Taiwan (15 May, 14 August, 14 November, 31 March
+        of the next year), "2024-M1" the 10th of the next month, and any other text the date that it says. An
+        index of dates stays as it is.
+
+        Returns
+        -------
+        StrategyFrame [date x symbol]
+
+        Raises
+        ------
+        DataInvalid
+            A label that is no date.
+        """
+        if isinstance(self.index, pd.DatetimeIndex):
+            return self
+        result = self.copy()
+        result.index = published(self.index)
+        return result
 
     # -- across symbols ---------------------------------------------------------------------------
 
-    def is_largest(self, n: int) -> StrategyFrame:
+    def is_largest(self, n: int) -> Self:
         """Whether a value is among the `n` largest of its row; NaN never is, equal ones from the left."""
-        n = _whole("n", n)
+        n = whole("n", n)
         return self._remembered("is_largest", (n,), lambda: ranking.top_rows(floats(self), n, largest=True))
 
-    def is_smallest(self, n: int) -> StrategyFrame:
+    def is_smallest(self, n: int) -> Self:
         """Whether a value is among the `n` smallest of its row; NaN never is, equal ones from the left."""
-        n = _whole("n", n)
+        n = whole("n", n)
         return self._remembered("is_smallest", (n,), lambda: ranking.top_rows(floats(self), n, largest=False))
 
     def quantile_row(self, q: float) -> pd.Series[float]:
@@ -279,7 +257,7 @@ class StrategyFrame(pd.DataFrame):
         na_option: str = "keep",
         ascending: bool = True,
         pct: bool = False,
-    ) -> StrategyFrame:
+    ) -> Self:
         """Rank of each value; across the symbols of its row unless asked otherwise.
 
         The arguments are those of pandas, with one difference: `axis` is 1 by default, because ranks
@@ -301,7 +279,7 @@ class StrategyFrame(pd.DataFrame):
             lambda: ranking.rank_rows(floats(self), method, ascending=up, as_fraction=share),
         )
 
-    def zscore_row(self) -> StrategyFrame:
+    def zscore_row(self) -> Self:
         """Distance from the mean of the row in standard deviations of the row.
 
         Returns
@@ -311,37 +289,6 @@ class StrategyFrame(pd.DataFrame):
         """
 
         return self._remembered("zscore_row", (), lambda: _standardised(floats(self)))
-
-    # -- other frames -----------------------------------------------------------------------------
-
-    def _met(self, exit: pd.DataFrame) -> tuple[StrategyFrame, pd.DataFrame]:  # noqa: A002
-        if not isinstance(exit, pd.DataFrame):
-            raise ConfigError(f"exit must be a DataFrame [date x symbol], bool. Got {type(exit).__name__}.")
-        entry, leave = align(self, exit)
-        return cast(StrategyFrame, entry), leave
-
-    def _prices(self, price: pd.DataFrame | None) -> pd.DataFrame:
-        if price is not None:
-            return price
-        if self._context is None or self._context.lookup is None:
-            raise ConfigError(
-                "Prices are needed, and this frame does not come from a dataset.",
-                hint="Pass price=close, a DataFrame [date x symbol].",
-            )
-        return self._context.lookup("close")
-
-
-def _made(frame: pd.DataFrame, values: Array) -> StrategyFrame:
-    """Values [symbol x date] with the labels of a frame, and what it knows of its dataset."""
-    result = StrategyFrame(values.T, index=frame.index, columns=frame.columns, copy=False)
-    object.__setattr__(result, "_context", vars(frame).get("_context"))
-    return result
-
-
-def _whole(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ConfigError(f"{name} must be a whole number >= 1. Got {value!r}.")
-    return int(value)
 
 
 def _moved(values: Array, n: int, compare: Callable[[Array, Array], Array]) -> Array:
@@ -360,30 +307,3 @@ def _standardised(values: Array) -> Array:
     spread[spread <= 1e-13 * np.abs(filled).max(axis=0, initial=0.0)] = np.nan
     scaled: Array = np.where(known, centred / spread, np.nan)
     return scaled
-
-
-def _binary(name: str, reflected: bool) -> Callable[[StrategyFrame, object], object]:
-    dunder = f"__{'r' if reflected else ''}{name}__"
-    plain = getattr(pd.DataFrame, dunder)
-
-    def method(self: StrategyFrame, other: object) -> object:
-        if isinstance(other, pd.Series) and isinstance(other.index, pd.DatetimeIndex) and len(self.columns):
-            spread = np.repeat(other.to_numpy()[:, None], len(self.columns), axis=1)
-            other = StrategyFrame(spread, index=other.index, columns=self.columns)
-        if not isinstance(other, StrategyFrame):
-            return plain(self, other)
-        left, right = align(self, other)
-        pair = (right, left) if reflected else (left, right)
-        values = array_operator(name, pair[0].to_numpy(), pair[1].to_numpy())
-        result = plain(left, right) if values is None else _made(left, values.T)
-        object.__setattr__(result, "_context", self._context or vars(other).get("_context"))
-        return result
-
-    method.__name__ = method.__qualname__ = dunder
-    return method
-
-
-for _name in ALL_OPERATORS:
-    setattr(StrategyFrame, f"__{_name}__", _binary(_name, reflected=False))
-    if _name not in ("lt", "le", "gt", "ge", "eq", "ne"):
-        setattr(StrategyFrame, f"__r{_name}__", _binary(_name, reflected=True))

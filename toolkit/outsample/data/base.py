@@ -1,0 +1,126 @@
+"""The plumbing of `StrategyFrame`: building, remembering, pickling, and binary operators that align."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, ClassVar, Self, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+
+from outsample.data.align import ALL_OPERATORS, align, array_operator
+from outsample.data.memo import FrameContext, Token, copy_on_write
+from outsample.errors import ConfigError
+
+__all__ = ["BaseFrame", "made", "whole"]
+
+Array = np.ndarray[Any, Any]
+FrameT = TypeVar("FrameT", bound="BaseFrame")
+
+
+class BaseFrame(pd.DataFrame):
+    """A DataFrame that knows its dataset and aligns with others of its kind; see `StrategyFrame`."""
+
+    # pandas hands _metadata on to what it derives from a frame; the token must not travel with it.
+    _metadata: ClassVar[list[str]] = ["_context"]
+    _context: FrameContext | None = None
+    _token: Token | None = None
+
+    @property
+    def _constructor_sliced(self) -> type[pd.Series[Any]]:
+        return pd.Series
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The context leads to the whole dataset; a frame sent elsewhere is only itself.
+        state = cast(dict[str, Any], super().__getstate__())
+        return {**state, "_context": None, "_metadata": list(self._metadata)}
+
+    @classmethod
+    def bind(cls, frame: pd.DataFrame, context: FrameContext, key: Hashable = None) -> Self:
+        """Return a frame that knows its dataset.
+
+        Parameters
+        ----------
+        frame : DataFrame [date x symbol]
+            Not copied.
+        context : FrameContext
+            What it knows.
+        key : hashable, optional
+            Name of its content within the context; with it, rolling operators are remembered.
+        """
+        bound = cls(frame, copy=False)
+        object.__setattr__(bound, "_context", context)
+        if key is not None and copy_on_write():
+            object.__setattr__(bound, "_token", Token(bound, key))
+        return bound
+
+    def _remembered(self, name: str, arguments: tuple[Hashable, ...], compute: Callable[[], Array]) -> Self:
+        token, context = self._token, self._context
+        if token is None or context is None or not token.names(self):
+            return made(self, compute())
+        key = (token.key, name, arguments)
+        kept = context.memo.get(key)
+        if kept is None:
+            kept = made(self, compute())
+            object.__setattr__(kept, "_token", Token(kept, key))
+            context.memo.put(key, kept)
+        result = kept.copy(deep=False)
+        object.__setattr__(result, "_token", vars(kept).get("_token"))
+        return cast(Self, result)
+
+    def _met(self, exit: pd.DataFrame) -> tuple[Self, pd.DataFrame]:  # noqa: A002
+        if not isinstance(exit, pd.DataFrame):
+            raise ConfigError(f"exit must be a DataFrame [date x symbol], bool. Got {type(exit).__name__}.")
+        entry, leave = align(self, exit)
+        return cast(Self, entry), leave
+
+    def _prices(self, price: pd.DataFrame | None) -> pd.DataFrame:
+        if price is not None:
+            return price
+        if self._context is None or self._context.lookup is None:
+            raise ConfigError(
+                "Prices are needed, and this frame does not come from a dataset.",
+                hint="Pass price=close, a DataFrame [date x symbol].",
+            )
+        return self._context.lookup("close")
+
+
+def made(frame: FrameT, values: Array) -> FrameT:
+    """Values [symbol x date] with the labels of a frame, and what it knows of its dataset."""
+    result = type(frame)(values.T, index=frame.index, columns=frame.columns, copy=False)
+    object.__setattr__(result, "_context", vars(frame).get("_context"))
+    return result
+
+
+def whole(name: str, value: object) -> int:
+    """Return an argument that must be a whole number >= 1, or raise ConfigError."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ConfigError(f"{name} must be a whole number >= 1. Got {value!r}.")
+    return int(value)
+
+
+def _binary(name: str, reflected: bool) -> Callable[[BaseFrame, object], object]:
+    dunder = f"__{'r' if reflected else ''}{name}__"
+    plain = getattr(pd.DataFrame, dunder)
+
+    def method(self: BaseFrame, other: object) -> object:
+        if isinstance(other, pd.Series) and isinstance(other.index, pd.DatetimeIndex) and len(self.columns):
+            spread = np.repeat(other.to_numpy()[:, None], len(self.columns), axis=1)
+            other = BaseFrame(spread, index=other.index, columns=self.columns)
+        if not isinstance(other, BaseFrame):
+            return plain(self, other)
+        left, right = align(self, other)
+        pair = (right, left) if reflected else (left, right)
+        values = array_operator(name, pair[0].to_numpy(), pair[1].to_numpy())
+        result = plain(left, right) if values is None else made(cast(BaseFrame, left), values.T)
+        object.__setattr__(result, "_context", self._context or vars(other).get("_context"))
+        return result
+
+    method.__name__ = method.__qualname__ = dunder
+    return method
+
+
+for _name in ALL_OPERATORS:
+    setattr(BaseFrame, f"__{_name}__", _binary(_name, reflected=False))
+    if _name not in ("lt", "le", "gt", "ge", "eq", "ne"):
+        setattr(BaseFrame, f"__r{_name}__", _binary(_name, reflected=True))
