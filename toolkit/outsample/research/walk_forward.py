@@ -16,7 +16,8 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from outsample.engine import Simulation, decisions, simulate
+from outsample.engine import Simulation, simulate
+from outsample.engine.decide import decisions
 from outsample.metrics import Metrics, measure
 from outsample.stats import Window, walk_forward_windows
 
