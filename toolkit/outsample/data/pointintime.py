@@ -22,6 +22,7 @@ __all__ = ["point_in_time", "published"]
 COLUMNS = ("symbol", "period", "known", "value")
 _QUARTER = re.compile(r"(\d{4})-?Q([1-4])")
 _MONTH = re.compile(r"(\d{4})-?M(\d{1,2})")
+_DATE = re.compile(r"\d{4}-?\d{2}-?\d{2}")
 # Filing deadlines of quarterly reports in Taiwan: (years later, month, day).
 _DEADLINES = {1: (0, 5, 15), 2: (0, 8, 14), 3: (0, 11, 14), 4: (1, 3, 31)}
 
@@ -117,10 +118,11 @@ def _published(label: object) -> pd.Timestamp:
     if month is not None and 1 <= int(month[2]) <= 12:
         return pd.Timestamp(int(month[1]), int(month[2]), 10) + pd.DateOffset(months=1)
     try:
-        stamp = pd.Timestamp(text)
-    except ValueError as error:
-        raise DataInvalid(f"A label must be like '2024-Q1', '2024-M1' or a date. Got {label!r}.") from error
-    return stamp
+        if _DATE.match(text):
+            return pd.Timestamp(text)
+    except ValueError:
+        pass
+    raise DataInvalid(f"A label must be like '2024-Q1', '2024-M1' or a date. Got {label!r}.")
 
 
 def _checked(table: pd.DataFrame, dates: pd.DatetimeIndex) -> pd.DataFrame:
