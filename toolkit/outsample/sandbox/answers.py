@@ -179,14 +179,14 @@ class LazyReport:
 
         return dict(measure(self._simulate()).to_dict())  # type: ignore[arg-type]
 
-    def get_stats(self, *args: object, **kwargs: object) -> dict[str, object]:
+    def get_stats(self, *args: object, **kwargs: object) -> dict[str, object]:  # noqa: ARG002 - finlab's
         """Return the metrics, under finlab's names too. Arguments are ignored."""
         stats = self.get_metrics()
         return {**stats, "daily_sharpe": stats.get("sharpe"), "daily_sortino": stats.get("sortino")}
 
     def __getattr__(self, name: str) -> object:
         if name in _SILENT:
-            return lambda *args, **kwargs: self._notes.add(f"{name}() does nothing inside a strategy.")
+            return lambda *_, **__: self._notes.add(f"{name}() does nothing inside a strategy.")
         if name in _TRANSLATED:
             raise AttributeError(f"The report of sim has no {name!r}; ours is called {_TRANSLATED[name]!r}.")
         if name.startswith("_"):

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from outsample.sandbox.confine import Limits, confine
-from outsample.sandbox.linux import die_with_parent
 from outsample.sandbox.execute import Program, execute, failure
+from outsample.sandbox.linux import die_with_parent
 from outsample.sandbox.payload import MappedDataset, open_payload
 from outsample.sandbox.probes import probe
 from outsample.sandbox.stubs import Notes

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from outsample.errors import SandboxCrashed
 from outsample.model import SandboxReport
@@ -112,7 +113,7 @@ class ServerProcess:
         self._closed = False
         self._lock = threading.Lock()
         # What the server writes while it starts, to be shown if it does not.
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-s", "-P", "-m", "outsample.sandbox.server", str(theirs.fileno()), flavour]
         with theirs:
@@ -261,7 +262,7 @@ class ServerProcess:
         self._control.close()
         self._process.returncode = 0  # not our child: nothing to wait for
 
-    def __enter__(self) -> ServerProcess:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *args: object) -> None:

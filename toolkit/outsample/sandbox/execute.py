@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from outsample.data import Dataset
-from outsample.errors import OutsampleError, StrategyError, nearest
+from outsample.errors import OutsampleError, StrategyError, ValidationError, nearest
 from outsample.sandbox.answers import LazyReport
 from outsample.sandbox.namespace import Scene, make_scene
 from outsample.sandbox.stubs import Notes
@@ -25,7 +25,10 @@ __all__ = ["FILENAME", "Program", "execute", "failure"]
 
 FILENAME = "<strategy>"
 _NO_POSITIONS = "The strategy ended without positions."
-_THREE_WAYS = "Assign a table to `position` (or `signal`), call sim(position, ...), or define strategy(data, ...) that returns one."
+_THREE_WAYS = (
+    "Assign a table to `position` (or `signal`), call sim(position, ...), or define strategy(data, ...) that"
+    " returns one."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +123,7 @@ def _table(value: object, scene: Scene) -> pd.DataFrame:
     frame = pd.DataFrame(value, copy=False)
     if not isinstance(frame.index, pd.DatetimeIndex):
         frame = frame.set_axis(_dates(frame.index), axis=0)
-    if not all(dtype == bool for dtype in frame.dtypes):
+    if not all(dtype == np.dtype(bool) for dtype in frame.dtypes):
         frame = _numbers(frame)
     bad = next((name for name in frame.columns if not isinstance(name, str | int | np.integer)), None)
     if bad is not None:
@@ -158,6 +161,8 @@ def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
 def failure(error: BaseException, notes: Notes) -> dict[str, object]:
     """Return the header that describes an error: type, message, hint, line and the strategy's own frames."""
     kind = type(error).__name__
+    if isinstance(error, ValidationError) and error.message.startswith("SyntaxError"):
+        kind = "SyntaxError"
     message, hint = _message(error)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__, limit=-2000) if frame.filename == FILENAME]
     line: object = frames[-1].lineno if frames else getattr(error, "line", None)
@@ -188,7 +193,7 @@ def _message(error: BaseException) -> tuple[str, str]:
     return text or type(error).__name__, _hint(error)
 
 
-def _hint(error: BaseException) -> str:
+def _hint(error: BaseException) -> str:  # noqa: PLR0911 - one return per kind of error reads best
     if isinstance(error, ModuleNotFoundError):
         return "Strategies may import pandas, numpy, scipy and parts of the standard library."
     if isinstance(error, NameError):

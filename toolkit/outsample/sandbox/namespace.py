@@ -34,7 +34,7 @@ class DataAccess:
         self.symbols = dataset.symbols
         self.benchmark = dataset.benchmark
 
-    def get(self, key: str, *args: object, **kwargs: object) -> StrategyFrame:
+    def get(self, key: str, *args: object, **kwargs: object) -> StrategyFrame:  # noqa: ARG002 - finlab's
         """Return a frame by key; further arguments of finlab's ``data.get`` are ignored."""
         return self._dataset.get(key)
 
@@ -91,7 +91,7 @@ def _plant_finlab(data: DataAccess, recorder: SimRecorder, notes: Notes) -> None
     report = types.ModuleType("finlab.report")
     report.Report = LazyReport  # type: ignore[attr-defined]
     finlab.data, finlab.backtest, finlab.dataframe, finlab.report = data, backtest, dataframe, report  # type: ignore[attr-defined]
-    finlab.login = lambda *args, **kwargs: notes.add("finlab.login does nothing inside a strategy.")  # type: ignore[attr-defined]
+    finlab.login = lambda *_, **__: notes.add("finlab.login does nothing inside a strategy.")  # type: ignore[attr-defined]
     data_module = types.ModuleType("finlab.data")
     data_module.__getattr__ = lambda name: getattr(data, name)  # type: ignore[method-assign]
     sys.modules.update(

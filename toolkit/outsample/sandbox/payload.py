@@ -11,11 +11,11 @@ categories travel as codes with the list of their values.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import mmap
 import os
 import struct
+import sys
 import threading
 import weakref
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ import pandas as pd
 
 from outsample.data import Dataset
 
-__all__ = ["MappedDataset", "Payload", "dataset_payload", "open_payload"]
+__all__ = ["MappedDataset", "Payload", "dataset_payload", "encode_dataset", "memory_file", "open_payload"]
 
 MAGIC = b"OSD1"
 _PREFIX = struct.Struct("<4sI")
@@ -60,6 +60,8 @@ class Payload:
 
 def memory_file(name: str, parts: list[bytes | memoryview]) -> int:
     """Return the descriptor of a sealed memory file with this content."""
+    import fcntl
+
     descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         for part in parts:
@@ -82,12 +84,13 @@ def dataset_payload(data: Dataset) -> Payload:
     with _lock:
         found = _payloads.get(data)
         if found is None:
-            found = Payload(_encode(data), cells=len(data.dates) * max(len(data.symbols), 1))
+            found = Payload(encode_dataset(data), cells=len(data.dates) * max(len(data.symbols), 1))
             _payloads[data] = found
         return found
 
 
-def _encode(data: Dataset) -> list[bytes | memoryview]:
+def encode_dataset(data: Dataset) -> list[bytes | memoryview]:
+    """Return the content of the memory file of a dataset, in pieces."""
     writer = _Writer()
     dates, symbols = data.dates, list(data.symbols)
     header = {
@@ -157,7 +160,7 @@ class _Writer:
         parts: list[bytes | memoryview] = [_PREFIX.pack(MAGIC, len(padded)) + padded]
         for array in self._arrays:
             if array.nbytes:
-                parts.append(memoryview(array.reshape(-1).view("u1")))
+                parts.append(array.data.cast("B"))
             parts.append(b"\0" * (-array.nbytes % _ALIGN))
         return parts
 
@@ -196,7 +199,7 @@ class MappedDataset(Dataset):
         return list(self._names)
 
     @property
-    def delisted(self) -> pd.Series:  # type: ignore[override]
+    def delisted(self) -> pd.Series:
         """Delisting date by symbol, NaT where none is known."""
         stamps = self._array(self._header["delisted"]).view("datetime64[ns]")
         return pd.Series(stamps, index=self._names)
@@ -221,7 +224,7 @@ class MappedDataset(Dataset):
     def _index(self, said: Mapping[str, Any]) -> pd.Index:
         if "labels" in said:
             return pd.Index(said["labels"])
-        index = pd.DatetimeIndex(self._array(said["stamps"]).view("datetime64[ns]"), copy=False)
+        index: pd.DatetimeIndex = pd.DatetimeIndex(self._array(said["stamps"]).view("datetime64[ns]"), copy=False)
         return index if said["tz"] is None else index.tz_localize("UTC").tz_convert(said["tz"])
 
     def _build(self, said: Mapping[str, Any]) -> pd.DataFrame:
@@ -251,7 +254,10 @@ def open_payload(descriptor: int) -> MappedDataset:
     ValueError
         The file is not of this format.
     """
-    memory = mmap.mmap(descriptor, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
+    if sys.platform == "win32":
+        memory = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    else:
+        memory = mmap.mmap(descriptor, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
     magic, length = _PREFIX.unpack_from(memory)
     if magic != MAGIC:
         raise ValueError("not a data payload")

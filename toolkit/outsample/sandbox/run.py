@@ -15,33 +15,27 @@ from dataclasses import dataclass, field
 
 from outsample.config import SandboxPolicy
 from outsample.data import Dataset, load
-from outsample.errors import ConfigError, ResultInvalid, SandboxCrashed
+from outsample.errors import ConfigError, ResultInvalid
 from outsample.model import ExecutionResult, SandboxReport, Status
-from outsample.sandbox.client import ServerProcess, get_server
-from outsample.sandbox.payload import Payload, dataset_payload, memory_file
-from outsample.sandbox.report import satisfies
-from outsample.sandbox.watch import Bounds, Outcome, Watch
+from outsample.sandbox.outcome import Outcome
 from outsample.sandbox.wire import Answer, decode_answer, plain_text
 from outsample.strategy import Strategy
 from outsample.validation.finding import Finding
 
 __all__ = [
     "RunRequest",
-    "bounds_of",
+    "close_server",
     "cpu_limit",
     "execute_request",
     "finish",
     "flavour",
+    "make_request",
     "refusal",
     "request_json",
     "run_sandboxed",
-    "wide_pipe",
 ]
 
 _SCIENCE = re.compile(r"^\s*(?:from|import)\s+(?:scipy|sklearn)\b", re.MULTILINE)
-_SLACK = 64 << 20
-_F_SETPIPE_SZ = 1031
-_PIPE = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +62,7 @@ class RunRequest:
     params: Mapping[str, object] = field(default_factory=dict)
     policy: SandboxPolicy = field(default_factory=SandboxPolicy)
     seed: int = 0
-    server: ServerProcess | None = None
+    server: object = None
     cancel: threading.Event | None = None
 
 
@@ -123,9 +117,9 @@ def run_sandboxed(  # noqa: PLR0913 - the pinned public call
     'ok'
     """
     request = dataclasses.replace(
-        _request(strategy, data, params or {}), policy=policy or SandboxPolicy(), seed=_seed(seed), cancel=cancel
+        make_request(strategy, data, params or {}), policy=policy or SandboxPolicy(), seed=_seed(seed), cancel=cancel
     )
-    findings: tuple[object, ...] = ()
+    findings: tuple[Finding, ...] = ()
     if validate:
         findings = tuple(_validate(request.source))
         errors = [finding for finding in findings if finding.severity == "error"]
@@ -141,13 +135,17 @@ def execute_request(request: RunRequest) -> ExecutionResult:
         from outsample.sandbox.portable import execute_portable
 
         return execute_portable(request)
-    try:
-        server = request.server or get_server(flavour(request.source))
-        if not satisfies(server.report.level, request.policy.require):
-            return refusal(request.policy, server.report)
-        return _in_child(request, server)
-    except SandboxCrashed as error:
-        return ExecutionResult(status=Status.CRASHED, error=error.message, hint=error.hint)
+    from outsample.sandbox.launch import execute_confined
+
+    return execute_confined(request)
+
+
+def close_server() -> None:
+    """End the server processes of this process; the next run starts a new one. More than once is fine."""
+    if sys.platform.startswith("linux"):
+        from outsample.sandbox.client import close_server as close
+
+        close()
 
 
 def flavour(source: str) -> str:
@@ -165,7 +163,8 @@ def refusal(policy: SandboxPolicy, report: SandboxReport) -> ExecutionResult:
     )
 
 
-def _request(strategy: Strategy | str, data: Dataset | str, params: Mapping[str, object]) -> RunRequest:
+def make_request(strategy: Strategy | str, data: Dataset | str, params: Mapping[str, object]) -> RunRequest:
+    """Return a request with the ordinary policy from what a user gives."""
     if isinstance(data, str):
         data = load(data)
     if not isinstance(data, Dataset):
@@ -193,7 +192,7 @@ def _validate(source: str) -> list[Finding]:
     return list(validate(source))
 
 
-def _rejected(errors: Sequence[Finding], findings: tuple[object, ...]) -> ExecutionResult:
+def _rejected(errors: Sequence[Finding], findings: tuple[Finding, ...]) -> ExecutionResult:
     first = errors[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return ExecutionResult(
@@ -222,62 +221,12 @@ def request_json(request: RunRequest, mode: str) -> bytes:
         raise ConfigError(f"The parameters of a strategy are literals. Got {dict(request.params)!r:.200}.") from error
 
 
-def bounds_of(policy: SandboxPolicy, payload: Payload) -> Bounds:
-    """Return the limits of one run; the answer may hold every cell of the data twice."""
-    return Bounds(
-        timeout=policy.timeout,
-        memory_bytes=policy.memory_mb << 20,
-        output_bytes=policy.output_kb << 10,
-        result_bytes=_SLACK + 16 * payload.cells,
-    )
-
-
 def cpu_limit(policy: SandboxPolicy) -> int:
     """Return the limit of CPU seconds over all threads, rounded up."""
     seconds = policy.cpu_seconds
     if seconds is None:
-        seconds = policy.timeout * len(os.sched_getaffinity(0))
+        seconds = policy.timeout * (os.cpu_count() or 1)
     return max(math.ceil(seconds), 1)
-
-
-def _in_child(request: RunRequest, server: ServerProcess) -> ExecutionResult:
-    payload = dataset_payload(request.data)
-    paper = memory_file("outsample-request", [request_json(request, "run")])
-    pipes: list[int] = []
-    try:
-        pipes += wide_pipe()
-        pipes += wide_pipe()
-        result, result_end, output, output_end = pipes
-        child = server.start(
-            descriptors=[paper, payload.descriptor, result_end, output_end],
-            cpu_seconds=cpu_limit(request.policy),
-            memory_bytes=request.policy.memory_mb << 20,
-        )
-        try:
-            # Only the child may hold the writing ends: their closing is how its end is seen.
-            for end in (result_end, output_end):
-                os.close(end)
-                pipes.remove(end)
-            bounds = bounds_of(request.policy, payload)
-            outcome = Watch(child, result, output, bounds, request.cancel).to_the_end()
-        finally:
-            child.close()
-    finally:
-        for descriptor in (paper, *pipes):
-            os.close(descriptor)
-    return finish(outcome, request.policy, server.report)
-
-
-def wide_pipe() -> tuple[int, int]:
-    """Return a pipe with a buffer of 1 MiB, where the system allows it."""
-    import fcntl
-
-    reader, writer = os.pipe()
-    try:
-        fcntl.fcntl(writer, _F_SETPIPE_SZ, _PIPE)
-    except OSError:
-        pass  # the user's pipes are at their limit; a small one is slower and nothing else
-    return reader, writer
 
 
 def finish(outcome: Outcome, policy: SandboxPolicy, report: SandboxReport) -> ExecutionResult:
@@ -299,8 +248,8 @@ def finish(outcome: Outcome, policy: SandboxPolicy, report: SandboxReport) -> Ex
         sandbox=report,
     )
     if answer is None:
-        status, error, hint = _verdict(outcome, policy)
-        return dataclasses.replace(result, status=status, error=error, hint=hint)
+        status, said, hint = _verdict(outcome, policy)
+        return dataclasses.replace(result, status=status, error=said, hint=hint)
     return dataclasses.replace(
         result,
         status=Status(answer.status),

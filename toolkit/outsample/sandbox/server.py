@@ -9,6 +9,7 @@ everything is.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -120,10 +121,8 @@ class Server:
         process, run = self._runs.pop(pidfd)
         _, status, usage = os.wait4(process, 0)
         said = {"code": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime}
-        try:
+        with contextlib.suppress(OSError):  # nobody may wait for it any more
             run.send(json.dumps(said).encode())
-        except OSError:
-            pass  # nobody waits for it any more
         self._poll.unregister(pidfd)
         if self._sockets.pop(run.fileno(), None) is not None:
             self._poll.unregister(run)

@@ -47,7 +47,7 @@ class _Nothing:
     def __setattr__(self, name: str, value: object) -> None:
         return
 
-    def __call__(self, *args: object, **kwargs: object) -> _Nothing:
+    def __call__(self, *args: object, **kwargs: object) -> _Nothing:  # noqa: ARG002 - takes anything
         self._note()
         return self
 

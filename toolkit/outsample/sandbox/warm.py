@@ -28,7 +28,8 @@ _PANDAS = (
     "pandas.api.types pandas.core.window.rolling pandas.core.window.ewm pandas.core.window.expanding"
     " pandas.core.reshape.pivot pandas.core.reshape.melt pandas.core.reshape.tile pandas.core.reshape.encoding"
     " pandas.core.methods.describe pandas.core.methods.to_dict pandas.core.methods.selectn pandas.core.resample"
-    " pandas.core.groupby.generic pandas.core.computation.eval pandas.core.computation.expressions pandas.tseries.offsets"
+    " pandas.core.groupby.generic pandas.core.computation.eval pandas.core.computation.expressions"
+    " pandas.tseries.offsets"
     " pandas.io.formats.format pandas.io.formats.string pandas.io.formats.html pandas.io.formats.info"
     " pandas.core.indexes.accessors pandas.core.strings.accessor pandas.core.arrays.arrow.array"
 )
@@ -74,7 +75,8 @@ held = position.hold_until(~position, nstocks_limit=2, rank=top, stop_loss=0.1)
 rest = position.is_entry().exit_when(position.is_exit())
 monthly = close.resample("ME").last()
 text = str(close.rolling(3).mean().std().describe()) + repr(close.pct_change().ewm(span=3).mean().corr())
-text += repr(close.iloc[-1].sort_values()) + close.iloc[:2].to_string() + str(close.index[0]) + f"{close.index[-1]:%Y-%m}"
+text += repr(close.iloc[-1].sort_values()) + close.iloc[:2].to_string()
+text += str(close.index[0]) + f"{close.index[-1]:%Y-%m}"
 groups = close.stack().groupby(level=0).mean().to_frame("x").pivot_table(values="x", aggfunc="mean")
 joined = pd.concat([close, volume], axis=1).fillna(0.0).where(lambda x: x > 0).dropna(how="all")
 weights = close.zscore_row()

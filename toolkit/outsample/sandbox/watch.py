@@ -8,75 +8,19 @@ import resource
 import select
 import threading
 import time
-from dataclasses import dataclass, field
 
 from outsample.errors import ResultInvalid
 from outsample.sandbox.client import Child
-from outsample.sandbox.wire import Message, MessageReader
+from outsample.sandbox.outcome import Bounds, Outcome
+from outsample.sandbox.wire import MessageReader
 
-__all__ = ["Bounds", "Outcome", "Watch"]
+__all__ = ["Watch"]
 
 TICK = 0.01
 EXIT_WAIT = 5.0
 PIECE = 1 << 20
 OUTPUT_LIMIT = 64 << 20
 _PAGE = resource.getpagesize()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """What a watched child may use.
-
-    Parameters
-    ----------
-    timeout : float
-        Wall-clock seconds.
-    memory_bytes : int
-        Anonymous memory above the value at its start.
-    output_bytes : int
-        Captured text that is kept.
-    result_bytes : int
-        Largest answer.
-    """
-
-    timeout: float
-    memory_bytes: int
-    output_bytes: int
-    result_bytes: int
-
-
-@dataclass(kw_only=True)
-class Outcome:
-    """What was seen.
-
-    Parameters
-    ----------
-    stopped : str
-        Why the watch ended it: "timeout", "memory", "output_limit", "result_invalid", "cancelled" or "".
-    message : Message or None
-        The answer, unchecked.
-    reason : str
-        Text of a refused answer.
-    output : bytearray
-        First part of the captured text.
-    output_bytes : int
-        All of it.
-    peak_bytes : int
-        Highest anonymous memory above the start.
-    code : int or None
-        Exit code, negative for a signal; None when the server vanished.
-    cpu_seconds, wall_seconds : float
-    """
-
-    stopped: str = ""
-    message: Message | None = None
-    reason: str = ""
-    output: bytearray = field(default_factory=bytearray)
-    output_bytes: int = 0
-    peak_bytes: int = 0
-    code: int | None = None
-    cpu_seconds: float = 0.0
-    wall_seconds: float = 0.0
 
 
 class Watch:
@@ -107,12 +51,21 @@ class Watch:
         for descriptor in self._open:
             self._poll.register(descriptor, select.POLLIN)
 
-    def one_answer(self) -> Outcome:
+    def one_answer(self, cancel: threading.Event | None = None) -> Outcome:
         """Wait for one answer of a session; the child lives on unless it was stopped."""
+        self._cancel = cancel
         self._outcome = Outcome()
         self._reader = MessageReader(self._bounds.result_bytes)
-        self._follow(time.monotonic() + self._bounds.timeout)
-        self._drain_output()
+        started, cpu = time.monotonic(), _cpu_seconds(self._child.process)
+        self._follow(started + self._bounds.timeout)
+        self._outcome.wall_seconds = time.monotonic() - started
+        if self._outcome.message is not None:
+            self._outcome.cpu_seconds = max(_cpu_seconds(self._child.process) - cpu, 0.0)
+            self._drain_output()
+        else:
+            self._child.kill()
+            self._drain_output()
+            self._wait_exit()
         return self._outcome
 
     def to_the_end(self) -> Outcome:

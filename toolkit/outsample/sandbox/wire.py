@@ -106,7 +106,7 @@ _PLAIN = _plain_table()
 # Writing, in the child
 
 
-def encode_answer(header: Mapping[str, object], frame: pd.DataFrame | None = None) -> list[bytes | memoryview]:
+def encode_answer(header: Mapping[str, object], frame: pd.DataFrame | None = None) -> list[bytes]:
     """Return the buffers of one message.
 
     Parameters
@@ -117,7 +117,7 @@ def encode_answer(header: Mapping[str, object], frame: pd.DataFrame | None = Non
         DatetimeIndex, columns of str or int.
     """
     said = dict(header)
-    body: list[bytes | memoryview] = []
+    body: list[bytes] = []
     if frame is not None:
         index = pd.DatetimeIndex(frame.index)
         values = np.ascontiguousarray(frame.to_numpy())
@@ -128,7 +128,7 @@ def encode_answer(header: Mapping[str, object], frame: pd.DataFrame | None = Non
             "tz": None if index.tz is None else str(index.tz),
         }
         stamps = np.ascontiguousarray(index.as_unit("ns").asi8, dtype="<i8")
-        body = [memoryview(array).cast("B") for array in (stamps, values) if array.size]
+        body = [array.tobytes() for array in (stamps, values)]
     text = json.dumps(said, ensure_ascii=True, allow_nan=False).encode()
     length = sum(len(part) for part in body)
     return [_PREFIX.pack(MAGIC, len(text), length) + text, *body]

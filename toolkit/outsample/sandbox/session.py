@@ -1,0 +1,129 @@
+"""Sessions: one confined child that runs a strategy for one parameter set after another.
+
+Each set gets a new namespace, with the seeds reset; the frames are read-only. What a strategy leaves behind in
+a module (an option of pandas, say) is seen by the next set: whoever reports numbers from a session
+re-runs some of them in fresh children and compares.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Self
+
+from outsample.config import SandboxPolicy
+from outsample.data import Dataset
+from outsample.errors import ConfigError, SandboxCrashed
+from outsample.model import ExecutionResult, Status
+from outsample.sandbox.launch import Launched, choose_server
+from outsample.sandbox.report import satisfies
+from outsample.sandbox.run import finish, make_request, refusal
+from outsample.sandbox.watch import Watch
+from outsample.strategy import Strategy
+
+__all__ = ["SandboxSession"]
+
+MAXIMUM_COMMAND = 65_536
+
+
+class SandboxSession:
+    """A warm child for many parameter sets of one strategy on one dataset.
+
+    Not for look-ahead probes: there each run must be a child that holds nothing after its cut.
+
+    Parameters
+    ----------
+    strategy : Strategy or str
+    data : Dataset or str
+    policy : SandboxPolicy, optional
+        The time limit holds for each parameter set, memory and CPU for the whole child.
+    seed : int
+        Both generators start from it for each set.
+
+    Notes
+    -----
+    Methods are serialised by a lock: use one session per thread for parallel work. A child that was ended by a
+    limit is replaced on the next call.
+    """
+
+    def __init__(
+        self, strategy: Strategy | str, data: Dataset | str, *, policy: SandboxPolicy | None = None, seed: int = 0
+    ) -> None:
+        request = make_request(strategy, data, {})
+        self._request = dataclasses.replace(request, policy=policy or SandboxPolicy(), seed=seed)
+        self._launched: Launched | None = None
+        self._watch: Watch | None = None
+        self._lock = threading.Lock()
+
+    def run(
+        self, params: Mapping[str, object] | None = None, *, cancel: threading.Event | None = None
+    ) -> ExecutionResult:
+        """Run one parameter set; the result is that of `outsample.sandbox.run_sandboxed`.
+
+        Raises
+        ------
+        ConfigError
+            A parameter is no literal.
+        KeyboardInterrupt
+            Ctrl-C: the child is ended first.
+        """
+        command = self._command({**self._request.params, **(params or {})})
+        with self._lock:
+            try:
+                return self._run(command, cancel)
+            except SandboxCrashed as error:
+                self._end()
+                return ExecutionResult(status=Status.CRASHED, error=error.message, hint=error.hint)
+            except BaseException:
+                self._end()
+                raise
+
+    def map(self, parameter_sets: Iterable[Mapping[str, object]]) -> Iterator[ExecutionResult]:
+        """Run parameter sets in their order."""
+        for params in parameter_sets:
+            yield self.run(params)
+
+    def close(self) -> None:
+        """End the child; more than once is fine."""
+        with self._lock:
+            self._end()
+
+    def _command(self, params: Mapping[str, object]) -> bytes:
+        try:
+            command = json.dumps(params).encode("ascii") + b"\n"
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"The parameters of a strategy are literals. Got {params!r:.200}.") from error
+        if len(command) > MAXIMUM_COMMAND:
+            raise ConfigError(f"Parameters may take {MAXIMUM_COMMAND} bytes. Got {len(command)}.")
+        return command
+
+    def _run(self, command: bytes, cancel: threading.Event | None) -> ExecutionResult:
+        server = choose_server(self._request)
+        if not satisfies(server.report.level, self._request.policy.require):
+            return refusal(self._request.policy, server.report)
+        if self._launched is None or self._watch is None:
+            self._launched = launched = Launched(self._request, server, "session")
+            self._watch = Watch(launched.child, launched.result, launched.output, launched.bounds)
+        try:
+            os.write(self._launched.commands, command)
+        except BrokenPipeError as error:
+            raise SandboxCrashed("The session's process ended between two runs.", hint="Run it again.") from error
+        outcome = self._watch.one_answer(cancel)
+        result = finish(outcome, self._request.policy, server.report)
+        if outcome.message is None or result.status is Status.RESULT_INVALID:
+            self._end()
+        return result
+
+    def _end(self) -> None:
+        launched, self._launched, self._watch = self._launched, None, None
+        if launched is not None:
+            launched.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
