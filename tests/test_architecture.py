@@ -26,8 +26,16 @@ LAYERS: list[list[str]] = [
 RANK = {name: (layer, place) for layer, names in enumerate(LAYERS) for place, name in enumerate(names)}
 
 # Every exception from the 400-line and 40-line limits of the house style is listed with its reason.
-LONG_MODULES: dict[str, str] = {}
-LONG_FUNCTIONS: dict[str, str] = {}
+LONG_MODULES: dict[str, str] = {
+    "toolkit/outsample/engine/kernel.py": "one pass over the bars, with the helpers it inlines",
+    "toolkit/outsample/engine/reference.py": "the whole of the rules, to be read in one place",
+}
+LONG_FUNCTIONS: dict[str, str] = {
+    "toolkit/outsample/engine/kernel.py:make_kernel": "holds the kernel",
+    "toolkit/outsample/engine/kernel.py:kernel": "one pass over the bars, in the order of the rules",
+    "toolkit/outsample/engine/trade_kernel.py:_walk_fills": "one walk over the fills",
+    "toolkit/outsample/engine/weights.py:_normalise_rows": "a kernel: one pass over the rows",
+}
 
 
 def _modules():

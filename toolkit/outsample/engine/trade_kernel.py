@@ -1,0 +1,135 @@
+"""The kernel behind the table of trades: fills in, one row per flat-to-flat holding out."""
+
+# One walk over the fills is one function, on purpose; x != x asks for NaN.
+# ruff: noqa: C901, PLR0124, PLR0912, PLR0913, PLR0915, PLR0917
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+
+from __future__ import annotations
+
+import numpy as np
+
+from outsample.jit import jit
+
+__all__ = ["collect_trades"]
+
+
+def _walk_fills(fills, amounts, close, highs, lows, equity, year, borrow_rate, at_open, at_close, first, last):
+    """Walk the fills in order; the state is what each symbol holds and its trade so far."""
+    n = close.shape[1]
+    count, capacity = 0, len(fills) + n
+    ints, floats = np.empty((capacity, 7), np.int64), np.empty((capacity, 8))
+    current = np.full(n, -1, np.int64)
+    units, cost = np.zeros(n), np.zeros(n)
+    since, mark = np.zeros(n, np.int64), np.zeros(n)  # first bar not yet walked, last known close
+    for f in range(len(fills) + n):
+        if f < len(fills):
+            t, i, reason, signal = fills[f, 0], fills[f, 1], fills[f, 2], fills[f, 3]
+            delta, price = amounts[f, 0], amounts[f, 1]
+            paid = amounts[f, 2] + amounts[f, 3] + amounts[f, 4]
+        else:  # what is held at the end
+            t, i, reason, signal, delta, price, paid = last, f - len(fills), 6, -1, 0.0, 0.0, 0.0
+            if current[i] < 0:
+                continue
+        k = current[i]
+        closing = reason == 6
+        if k >= 0:
+            # Walk the bars since the last fill: excursions, largest weight, borrow.
+            side = 1.0 if units[i] > 0.0 else -1.0
+            entry = floats[k, 1]
+            for b in range(since[i], t + 1):
+                if b > since[i] and borrow_rate > 0.0 and side < 0.0:
+                    floats[k, 5] += -units[i] * mark[i] * borrow_rate * year[b]
+                if b == t and not closing:
+                    break
+                c = close[b, i]
+                if c == c:
+                    mark[i] = c
+                e = equity[b - first]
+                if e > 0.0:
+                    floats[k, 0] = max(floats[k, 0], abs(units[i] * mark[i]) / e)
+                _excursion(k, b, i, side, entry, b > ints[k, 2] or at_open, close, highs, lows, floats)
+            since[i] = t
+        if closing:
+            price = mark[i]
+        opens_trade = k < 0
+        if opens_trade:
+            k = count
+            count += 1
+            current[i] = k
+            ints[k, 0], ints[k, 1], ints[k, 2] = i, signal, t
+            floats[k, :] = 0.0
+            floats[k, 1] = price
+            cost[i], units[i], since[i], mark[i] = 0.0, 0.0, t, price
+        before = units[i]
+        after = before + delta
+        grows = abs(after) > abs(before)
+        if grows:
+            cost[i] += abs(delta) * price
+            floats[k, 3] = max(floats[k, 3], cost[i])
+        floats[k, 4] -= delta * price
+        floats[k, 5] += paid
+        # An exit to zero subtracts exactly what is held; rounding of the walk is not a holding.
+        flat = not closing and not grows and abs(after) <= 1e-9 * abs(before)
+        if closing or flat:
+            if closing:
+                floats[k, 4] += before * price
+            ints[k, 3], ints[k, 4], ints[k, 5], ints[k, 6] = signal, t, reason, t - ints[k, 2]
+            floats[k, 2] = price
+            side = 1.0 if before > 0.0 else -1.0
+            move = side * (price / floats[k, 1] - 1.0)
+            if flat and at_close and signal != -1 - t and ints[k, 2] < t:
+                _excursion(k, t, i, side, floats[k, 1], True, close, highs, lows, floats)
+            floats[k, 6], floats[k, 7] = min(floats[k, 6], move), max(floats[k, 7], move)
+            if floats[k, 0] == 0.0 and equity[t - first] > 0.0:
+                floats[k, 0] = abs(before * price) / equity[t - first]
+            floats[k, 4] -= floats[k, 5]
+            current[i], units[i] = -1, 0.0
+        else:
+            if not grows:
+                cost[i] *= after / before
+            units[i] = after
+    return ints[:count].copy(), floats[:count].copy()
+
+
+def _excursion(k, b, i, side, entry, whole, close, highs, lows, floats):
+    """Widen the excursions of trade k by bar b: its high and low, or only its close."""
+    c = close[b, i]
+    if c != c:
+        return
+    up, down = c, c
+    if whole and highs.shape[0] > 0:
+        high, low = highs[b, i], lows[b, i]
+        if high == high:
+            up = max(up, high)
+        if low == low:
+            down = min(down, low)
+    best = side * ((up if side > 0.0 else down) / entry - 1.0)
+    worst = side * ((down if side > 0.0 else up) / entry - 1.0)
+    floats[k, 6] = min(floats[k, 6], worst)
+    floats[k, 7] = max(floats[k, 7], best)
+
+
+_TABLE = "Array(float64, 2, 'A', readonly=True)"
+_compiled = jit(
+    _walk_fills,
+    "Tuple((int64[:, ::1], float64[:, ::1]))("
+    f"int64[:, ::1], float64[:, ::1], {_TABLE}, {_TABLE}, {_TABLE}, float64[::1], float64[::1], float64, "
+    "boolean, boolean, int64, int64)",
+)
+
+
+def collect_trades(*args: object) -> tuple[np.ndarray, np.ndarray]:
+    """Run the compiled walk; the arguments are those of the kernel.
+
+    Returns
+    -------
+    ints : ndarray of int64 [trades, 7]
+        Symbol, entry signal, entry bar, exit signal, exit bar, reason, bars.
+    floats : ndarray of float64 [trades, 8]
+        Largest weight, entry price, exit price, basis, pnl, costs, worst and best excursion.
+    """
+    from numba.extending import register_jitable
+
+    register_jitable(_excursion)
+    found: tuple[np.ndarray, np.ndarray] = _compiled(*args)
+    return found

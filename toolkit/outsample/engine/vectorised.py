@@ -1,0 +1,104 @@
+"""The compiled engine."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from outsample.config import Costs, Execution
+from outsample.engine.kernel import make_kernel
+from outsample.engine.market import Market
+from outsample.engine.problem import problem_of
+from outsample.engine.record import ROWS, Problem, Record, rates_of
+from outsample.engine.simulation import Simulation
+
+__all__ = ["VectorisedEngine", "run_kernel"]
+
+_NO_TABLE = np.empty((0, 0))
+
+
+@dataclass(frozen=True)
+class VectorisedEngine:
+    """One compiled pass over the bars; the default.
+
+    Attributes
+    ----------
+    name, version : str
+    capabilities : frozenset of str
+    """
+
+    name: str = "vectorised"
+    version: str = "1"
+    capabilities: frozenset[str] = frozenset({"stops", "touched_exit", "shorts", "pre_cost", "signals"})
+
+    def describe(self) -> str:
+        """Say in one line what this engine is."""
+        return "One compiled pass over the bars; memory grows with the number of symbols, not of bars."
+
+    def simulate(self, positions: pd.DataFrame, data: object, *, execution: Execution, costs: Costs) -> Simulation:
+        """Simulate a table of positions; see `outsample.engine.simulate`."""
+        return self.solve(problem_of(positions, data, execution=execution, costs=costs))
+
+    def solve(self, problem: Problem) -> Simulation:
+        """Simulate a prepared problem."""
+        return Simulation(problem=problem, record=run_kernel(problem), engine=self.name, engine_version=self.version)
+
+
+def run_kernel(problem: Problem) -> Record:
+    """Run the kernel on a problem."""
+    market, plan, execution = problem.market, problem.plan, problem.execution
+    touched = execution.touched_exit and execution.has_stops
+    if touched:
+        market.need(("open", "high", "low"), "touched_exit=True")
+    out = np.zeros((len(ROWS), plan.last - plan.first + 1))
+    stale = np.zeros(len(market.symbols), dtype=np.int64)
+    mode = np.array(
+        [
+            plan.partial,
+            touched,
+            execution.trade_at_price == "open",
+            execution.intrabar == "optimistic",
+            execution.retain_cost_when_rebalance,
+            execution.stop_trading_next_period,
+        ],
+        dtype=np.int64,
+    )
+    fills, amounts, ruin, shortfall, residual = _kernel(execution.has_stops)(
+        market.close,
+        market.trade_price(execution.trade_at_price),
+        *((market.open, market.high, market.low) if touched else (_NO_TABLE,) * 3),
+        market.volume,
+        _days(market, problem.costs),
+        market.delisted,
+        plan.fills,
+        plan.targets.start,
+        plan.targets.names,
+        plan.targets.weights,
+        rates_of(execution, problem.costs),
+        plan.first,
+        plan.last,
+        execution.delist_after,
+        mode,
+        out,
+        stale,
+    )
+    return Record(
+        bars=out, fills=fills, amounts=amounts, stale=stale, ruin=ruin, shortfall=shortfall, residual=residual
+    )
+
+
+@functools.cache
+def _kernel(stops: bool) -> Callable[..., Any]:
+    return cast(Callable[..., Any], make_kernel(stops=stops))
+
+
+def _days(market: Market, costs: Costs) -> np.ndarray:
+    """Calendar days since the bar before; only carry needs them."""
+    if costs.borrow_rate == 0.0 and costs.financing_rate == 0.0:
+        return np.empty(0)
+    return np.diff(market.dates.asi8, prepend=market.dates.asi8[:1]) / 86_400e9

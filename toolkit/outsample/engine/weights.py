@@ -1,0 +1,163 @@
+"""Rows of positions become target weights (rule 1), kept as the names that are not zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from outsample.errors import DataInvalid
+from outsample.jit import jit
+
+__all__ = ["TINY_WEIGHT", "Targets", "target_weights"]
+
+# Weights closer than this are the same weight.
+TINY_WEIGHT = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Targets:
+    """Target weights of several decisions, compressed by row.
+
+    Parameters
+    ----------
+    start : ndarray of int64 [decisions + 1]
+        Decision k has the entries ``start[k]:start[k + 1]``.
+    names : ndarray of int64
+        Symbol numbers, ascending within a decision.
+    weights : ndarray of float64
+        Fractions of equity; negative = short. Never zero in a full decision.
+    """
+
+    start: np.ndarray
+    names: np.ndarray
+    weights: np.ndarray
+
+    def take(self, keep: np.ndarray) -> Targets:
+        """Return the decisions where `keep` is True."""
+        if keep.all():
+            return self
+        counts = np.diff(self.start)
+        entries = np.repeat(keep, counts)
+        start = np.concatenate(([0], np.cumsum(counts[keep])))
+        return Targets(start=start, names=self.names[entries], weights=self.weights[entries])
+
+
+def target_weights(  # noqa: PLR0913 - the arguments of one kernel
+    values: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    *,
+    member: np.ndarray,
+    leverage: float,
+    limit: float,
+    only_changes: bool,
+) -> tuple[np.ndarray, Targets]:
+    """Normalise rows: w / max(sum |w| / leverage, 1), then clipped to +-limit.
+
+    Parameters
+    ----------
+    values : ndarray [rows x columns], bool or float64
+        What the strategy wants; NaN = 0.
+    rows : ndarray of int64 [decisions]
+        The row that each decision uses.
+    columns : ndarray of int64 [symbols]
+        Column of each symbol, -1 where there is none.
+    member : ndarray of bool [decisions x symbols], or shape (0, 0)
+        False sets the target to zero, before anything else.
+    leverage, limit : float
+    only_changes : bool
+        Keep a decision only if its weights differ from those of the one before it by more than 1e-12
+        (the first is kept).
+
+    Returns
+    -------
+    kept : ndarray of int64
+        Numbers of the decisions that were kept.
+    targets : Targets
+
+    Raises
+    ------
+    DataInvalid
+        A weight is infinite.
+    """
+    kept, start, names, weights = _rows(
+        values, rows, columns, member, float(leverage), float(limit), bool(only_changes)
+    )
+    if len(kept) and kept[0] < 0:
+        raise DataInvalid(
+            f"position has an infinite weight in row {rows[-1 - kept[0]]}.", hint="Replace it: position.clip(-1, 1)."
+        )
+    return kept, Targets(start=start, names=names, weights=weights)
+
+
+def _normalise_rows(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - a kernel
+    values: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    member: np.ndarray,
+    leverage: float,
+    limit: float,
+    only_changes: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    n_rows, n = len(rows), len(columns)
+    kept = np.empty(n_rows, np.int64)
+    start = np.zeros(n_rows + 1, np.int64)
+    capacity = max(64, n)
+    names, weights = np.empty(capacity, np.int64), np.empty(capacity)
+    now, before = np.zeros(n), np.zeros(n)
+    count, used = 0, 0
+    for k in range(n_rows):
+        row = rows[k]
+        total = 0.0
+        for j in range(n):
+            x = 0.0
+            if columns[j] >= 0 and (member.shape[0] == 0 or member[k, j]):
+                x = values[row, columns[j]] * 1.0
+                if x != x:  # noqa: PLR0124 - NaN
+                    x = 0.0
+                elif abs(x) == np.inf:
+                    kept[0] = -1 - k
+                    return kept[:1].copy(), start[:2].copy(), names[:0].copy(), weights[:0].copy()
+            now[j] = x
+            total += abs(x)
+        scale = max(total / leverage, 1.0)
+        changed = k == 0 or not only_changes
+        for j in range(n):
+            w = now[j]
+            if w != 0.0:
+                w = min(max(w / scale, -limit), limit)
+                if abs(w) < 1e-12:
+                    w = 0.0
+                now[j] = w
+            if abs(w - before[j]) > 1e-12:
+                changed = True
+        if not changed:
+            continue
+        if used + n > capacity:
+            capacity = 2 * (capacity + n)
+            more_names, more_weights = np.empty(capacity, np.int64), np.empty(capacity)
+            more_names[:used] = names[:used]
+            more_weights[:used] = weights[:used]
+            names, weights = more_names, more_weights
+        for j in range(n):
+            before[j] = now[j]
+            if now[j] != 0.0:
+                names[used] = j
+                weights[used] = now[j]
+                used += 1
+        kept[count] = k
+        count += 1
+        start[count] = used
+    return kept[:count].copy(), start[: count + 1].copy(), names[:used].copy(), weights[:used].copy()
+
+
+_ROWS_RESULT = "Tuple((int64[::1], int64[::1], int64[::1], float64[::1]))"
+_rows = jit(
+    _normalise_rows,
+    [
+        f"{_ROWS_RESULT}(Array({kind}, 2, 'A', readonly=True), int64[::1], int64[::1], "
+        "Array(boolean, 2, 'A', readonly=True), float64, float64, boolean)"
+        for kind in ("float64", "boolean")
+    ],
+)
