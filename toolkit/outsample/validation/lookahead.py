@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from outsample.validation.finding import Finding
 from outsample.validation.places import flag, keyword, literal_text, negative
 from outsample.validation.reading import Facts, read
-from outsample.validation.resolve import Resolver
+from outsample.validation.resolve import MAX_HOPS, Resolver
 from outsample.validation.scopes import Scope
 from outsample.validation.source import check_text, parse, split_lines
 
@@ -79,6 +79,7 @@ class _Lint:
         self.facts = facts
         self.resolver = resolver
         self._tables: dict[ast.AST, bool] = {}
+        self._hops = 0
 
     def warn(self, node: ast.AST, rule: str, message: str, hint: str) -> Finding:
         return flag(self.facts, node, rule, message, hint=f"{hint} {_CONFIRM}", severity="warning")
@@ -185,8 +186,13 @@ class _Lint:
             owner = scope.find(node.id)
             if owner is None or owner.kind == "comprehension":
                 return False
+            if self._hops >= MAX_HOPS:
+                return False
             bindings = owner.candidates(node.id, (node.lineno, node.col_offset), scope)
-            return any(item.value is not None and self.table(item.value, owner) for item in bindings)
+            self._hops += 1
+            found = any(item.value is not None and self.table(item.value, owner) for item in bindings)
+            self._hops -= 1
+            return found
         if isinstance(node, ast.Call):
             return self._call(node, scope)
         parts: tuple[ast.expr, ...] = ()

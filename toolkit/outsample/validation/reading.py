@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from outsample.errors import nearest
 from outsample.validation.scopes import Binding, Place, Scope
 from outsample.validation.source import MAX_DEPTH
 
 __all__ = ["Facts", "read"]
 
+MAX_GUESSES = 10
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -42,6 +44,12 @@ class Facts:
     bound: list[tuple[str, ast.AST]] = field(default_factory=list)
     methods: set[str] = field(default_factory=set)
     private: set[str] = field(default_factory=set)
+    guesses: int = 0
+
+    def guess(self, name: str, allowed: Iterable[str]) -> str:
+        """Return a phrase with the nearest names, for the first findings only: comparing is slow."""
+        self.guesses += 1
+        return nearest(name, allowed) if self.guesses <= MAX_GUESSES else ""
 
 
 _NOTHING = (
@@ -117,7 +125,7 @@ class _Reader:
         elif scope.outer.get(name) == "nonlocal":
             return
         place = _end(node, value)
-        scope.bindings.setdefault(name, []).append(Binding(kind, path, place, steady, value))
+        scope.bind(name, Binding(kind, path, place, steady, value))
         self.facts.bound.append((name, node))
 
     # --- expressions

@@ -17,9 +17,11 @@ from outsample.validation.names import FINLAB, MODULES, PRESET_MODULES, STUBBED
 from outsample.validation.reading import Facts
 from outsample.validation.scopes import Binding, Scope
 
-__all__ = ["Reached", "Resolver", "look_up"]
+__all__ = ["MAX_HOPS", "Reached", "Resolver", "look_up", "public_names"]
 
 
+# How many assignments are followed from name to name; only the lint and drawing look through them.
+MAX_HOPS = 40
 _PASSING = frozenset({"zip", "enumerate", "list", "reversed"})
 
 
@@ -83,12 +85,28 @@ def _kind(module: str, name: str) -> str:
     return "denied" if isinstance(found, types.ModuleType) else "object"
 
 
+def public_names(module: str) -> list[str]:
+    """Return the names of an allowed module that a strategy may use.
+
+    Examples
+    --------
+    >>> public_names("operator")[:2]
+    ['abs', 'add']
+    """
+    policy = MODULES[module]
+    if policy.only is not None:
+        return sorted(policy.only)
+    names = getattr(_module(module), "__all__", ()) if policy.listed else dir(_module(module))
+    return [name for name in names if name[0] != "_" and name not in policy.denied]
+
+
 class Resolver:
     """Follows names and attributes of one source to what they may reach."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self._known: dict[ast.AST, tuple[Reached, ...]] = {}
+        self._hops = 0
 
     def reach(self, node: ast.AST, scope: Scope) -> tuple[Reached, ...]:
         """Return everything an expression may be, as far as modules matter; () for ordinary values."""
@@ -144,9 +162,12 @@ class Resolver:
             module, _, name = binding.path.rpartition(".")
             base = self.imported(module)
             return (look_up(module, name) if base.kind == "module" else base._replace(path=binding.path),)
-        if binding.value is not None:
-            return tuple(item for item in self.reach(binding.value, scope) if item.kind == "stub")
-        return ()
+        if binding.value is None or self._hops >= MAX_HOPS:
+            return ()
+        self._hops += 1
+        found = tuple(item for item in self.reach(binding.value, scope) if item.kind == "stub")
+        self._hops -= 1
+        return found
 
     def imported(self, path: str) -> Reached:
         """Return what ``import path`` gives."""

@@ -59,6 +59,8 @@ def _public(
             yield from (denied_name(facts, node, item) for item in found if item.kind == "denied")
             if len(base) == 1:  # a name that may be something else as well may have other attributes
                 yield from (denied_name(facts, node, item) for item in found if item.kind == "missing")
+            if any(item.path == "pandas.eval" for item in found) and not is_call_to(facts, node):
+                yield _evaluating(facts, node)
             if any(item.path == "finlab.login" for item in found):
                 message = "finlab.login(...) does nothing here; no account is needed."
                 yield flag(facts, node, "login-ignored", message, hint="Delete the line.", severity="warning")
@@ -67,7 +69,7 @@ def _public(
         return
     paths = [item.path for item in base if item.kind == "object"]
     if not isinstance(node.ctx, ast.Load):
-        if paths and not _option(f"{paths[0]}.{node.attr}") and paths[0] != "finlab.data":
+        if paths and not _option(f"{paths[0]}.{node.attr}") and not paths[0].startswith("finlab.data"):
             yield _assigned(facts, node, f"{paths[0]}.{node.attr}")
         return
     if paths and any(path.startswith("pandas.options") for path in paths):
@@ -79,7 +81,9 @@ def _public(
 
 def _method(facts: Facts, node: ast.Attribute, paths: list[str]) -> Iterator[Finding]:
     name = node.attr
-    if "finlab.data" in paths and name == "indicator":
+    if name == "indicator" and (
+        "finlab.data" in paths or (isinstance(node.value, ast.Name) and node.value.id == "data")
+    ):
         yield _indicator(facts, node)
     elif name in facts.methods:
         return  # the strategy's own method of that name
@@ -100,8 +104,7 @@ def _method(facts: Facts, node: ast.Attribute, paths: list[str]) -> Iterator[Fin
         message = "'.display()' does nothing in a backtest."
         yield flag(facts, node, "display-ignored", message, hint=hint, severity="warning")
     elif name in {"query", "eval"} and not is_call_to(facts, node):
-        hint = "Call it with a literal, df.query('x > 1')."
-        yield flag(facts, node, "string-eval", f"'.{name}' must not be passed around: it evaluates texts.", hint=hint)
+        yield _evaluating(facts, node)
     elif name in TEXT_METHODS and name != "info" and not is_call_to(facts, node):
         hint = f"Call it without a target: x.{name}()."
         yield flag(facts, node, "io-write", f"'.{name}' must not be passed around: it can write files.", hint=hint)
@@ -186,6 +189,12 @@ def _option(path: str, *, reading: bool = False) -> bool:
 def _option_finding(facts: Facts, node: ast.AST) -> Finding:
     hint = "Options under display., mode. and future. may be set."
     return flag(facts, node, "option-import", "This option makes pandas import or read by name.", hint=hint)
+
+
+def _evaluating(facts: Facts, node: ast.Attribute) -> Finding:
+    hint = "Call it with a literal, df.query('x > 1')."
+    message = f"'.{node.attr}' must not be passed around: it evaluates texts."
+    return flag(facts, node, "string-eval", message, hint=hint)
 
 
 def _indicator(facts: Facts, node: ast.Attribute) -> Finding:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from outsample.errors import nearest
 from outsample.validation.finding import Finding
 from outsample.validation.names import FINLAB, IMPORT_HINTS, MODULES
 from outsample.validation.places import flag
 from outsample.validation.reading import Facts
-from outsample.validation.resolve import Reached, Resolver, look_up
+from outsample.validation.resolve import Reached, Resolver, look_up, public_names
 
 __all__ = ["check_imports", "denied_name"]
 
@@ -55,6 +54,8 @@ def _from(facts: Facts, node: ast.ImportFrom, resolver: Resolver) -> Iterator[Fi
             found = look_up(module, alias.name)
             if found.kind in {"denied", "missing"}:
                 yield denied_name(facts, node, found)
+            elif found.path == "pandas.eval":
+                yield flag(facts, node, "string-eval", "pd.eval evaluates texts.", hint="Write the expression itself.")
         elif base.kind == "object" and alias.name not in FINLAB.get(module, frozenset()):
             message = f"'{module}.{alias.name}' is not supported."
             yield flag(facts, node, "finlab-name", message, hint=_FINLAB_NAMES)
@@ -76,10 +77,10 @@ def _module(facts: Facts, node: ast.AST, found: Reached, name: str) -> Iterator[
         if top == "finlab":
             yield flag(facts, node, "finlab-name", f"'{name}' of finlab is not supported.", hint=_FINLAB_NAMES)
             return
-        yield flag(facts, node, "import-denied", f"A strategy must not import '{name}'.", hint=_hint(name, top))
+        yield flag(facts, node, "import-denied", f"A strategy must not import '{name}'.", hint=_hint(facts, name, top))
 
 
-def _hint(name: str, top: str) -> str:
+def _hint(facts: Facts, name: str, top: str) -> str:
     if name.startswith("pandas.plotting"):
         return "Leave drawing out; the report draws equity and drawdown by itself."
     if top in IMPORT_HINTS:
@@ -88,7 +89,8 @@ def _hint(name: str, top: str) -> str:
         children = sorted(item for item in MODULES if item.startswith(f"{top}.") and item.count(".") == 1)
         return f"Allowed of {top}: {', '.join(children[:8])}{', ...' if len(children) > 8 else ''}." if children else ""
     return (
-        nearest(top, MODULES) or "Allowed are pandas, numpy, scipy, sklearn and small modules of the standard library."
+        facts.guess(top, MODULES)
+        or "Allowed are pandas, numpy, scipy, sklearn and small modules of the standard library."
     )
 
 
@@ -97,7 +99,7 @@ def denied_name(facts: Facts, node: ast.AST, found: Reached) -> Finding:
     module, _, name = found.path.rpartition(".")
     shown = {"numpy": "np", "pandas": "pd"}.get(module, module)
     if found.kind == "missing":
-        hint = nearest(name, (item for item in dir(__import__(module.partition(".")[0])) if item[0] != "_"))
+        hint = facts.guess(name, public_names(module))
         message = f"'{shown}' has no name '{name}' in the installed version."
         return flag(facts, node, "attribute-unknown", message, hint=hint, severity="warning")
     if module in FINLAB:

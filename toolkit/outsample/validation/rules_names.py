@@ -6,7 +6,6 @@ import ast
 import builtins
 from collections.abc import Iterator
 
-from outsample.errors import nearest
 from outsample.validation.finding import Finding
 from outsample.validation.names import (
     DUNDER_NAMES,
@@ -71,7 +70,7 @@ def check_names(facts: Facts) -> Iterator[Finding]:
         else:
             if every is None:
                 every = {item for item, _ in facts.bound} | SAFE_BUILTINS | PRESET_NAMES
-            hint = nearest(name, every) or "Assign it first; data, sim, pd and np are there without an import."
+            hint = facts.guess(name, every) or "Assign it first; data, sim, pd and np are there without an import."
             yield flag(
                 facts, node, "name-unknown", f"The name '{name}' is never assigned.", hint=hint, severity="warning"
             )
@@ -113,8 +112,12 @@ def _safe(facts: Facts, node: ast.Name) -> Iterator[Finding]:
 
 def _harmless_type(facts: Facts, node: ast.Name) -> bool:
     above = facts.parents.get(node)
-    if isinstance(above, ast.Compare | ast.Subscript | ast.arg | ast.FunctionDef | ast.AnnAssign):
-        return not isinstance(above, ast.AnnAssign) or above.value is not node
+    if isinstance(above, ast.FunctionDef):
+        return above.returns is node
+    if isinstance(above, ast.AnnAssign):
+        return above.annotation is node
+    if isinstance(above, ast.Compare | ast.Subscript | ast.arg):
+        return True
     if isinstance(above, ast.Tuple):
         above = facts.parents.get(above)
     if isinstance(above, ast.Call) and isinstance(above.func, ast.Name):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-__all__ = ["Binding", "Place", "Scope"]
+__all__ = ["CROWDED", "Binding", "Place", "Scope"]
 
 Place = tuple[int, int]
+# From this many bindings of one name on, a use may see any of them; following the last would be quadratic.
+CROWDED = 64
 
 
 class Binding(NamedTuple):
@@ -62,6 +64,12 @@ class Scope:
             scope = scope.parent
         return None
 
+    def bind(self, name: str, binding: Binding) -> None:
+        """Add a binding; of very many for one name only those that make a difference are kept."""
+        known = self.bindings.setdefault(name, [])
+        if len(known) < CROWDED or (binding.path and all(item.path != binding.path for item in known)):
+            known.append(binding)
+
     def root(self) -> Scope:
         """Return the scope of the module."""
         scope = self
@@ -76,7 +84,7 @@ class Scope:
         a use inside a function may see them all.
         """
         bindings = self.bindings[name]
-        if len(bindings) == 1 or user is not self or name in self.deleted:
+        if len(bindings) == 1 or len(bindings) >= CROWDED or user is not self or name in self.deleted:
             return bindings
         before = [item for item in bindings if item.steady and item.place <= place]
         if not before:
