@@ -31,6 +31,7 @@ LONG_MODULES: dict[str, str] = {
     "toolkit/outsample/engine/reference.py": "the whole of the rules, to be read in one place",
 }
 LONG_FUNCTIONS: dict[str, str] = {
+    "toolkit/outsample/data/holding.py:_hold": "a kernel: one pass over the bars",
     "toolkit/outsample/engine/kernel.py:make_kernel": "holds the kernel",
     "toolkit/outsample/engine/kernel.py:kernel": "one pass over the bars, in the order of the rules",
     "toolkit/outsample/engine/trade_kernel.py:_walk_fills": "one walk over the fills",

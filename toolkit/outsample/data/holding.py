@@ -67,9 +67,10 @@ def _level(name: str, value: object) -> float | None:
 def _hold(  # noqa: C901, PLR0912, PLR0915 - one pass over the bars is one function
     entry: Array, leave: Array, rank: Array, price: Array, levels: Array
 ) -> Array:
+    # All [date x symbol], because a date is decided across its symbols.
     # levels: [most names, stop_loss, take_profit, trail_stop], inf = none. price may be [0 x 0]: no stops.
-    columns, rows = entry.shape
-    out = np.zeros((columns, rows), dtype=np.bool_)
+    rows, columns = entry.shape
+    out = np.zeros((rows, columns), dtype=np.bool_)
     held = np.zeros(columns, dtype=np.bool_)
     start = np.full(columns, np.nan)
     peak = np.full(columns, np.nan)
@@ -78,12 +79,12 @@ def _hold(  # noqa: C901, PLR0912, PLR0915 - one pass over the bars is one funct
     for i in range(rows):
         names = 0
         for j in range(columns):
-            gone = leave[j, i]
-            if held[j] and stops and not np.isnan(price[j, i]):
+            gone = leave[i, j]
+            if held[j] and stops and not np.isnan(price[i, j]):
                 if np.isnan(start[j]):  # no price on the bar that took it: the first one after counts
-                    start[j] = price[j, i]
+                    start[j] = price[i, j]
                     peak[j] = 1.0
-                move = price[j, i] / start[j]
+                move = price[i, j] / start[j]
                 floor = max(1.0 - levels[1], peak[j] - levels[3])
                 gone = gone or move < floor or move >= 1.0 + levels[2]
                 peak[j] = max(peak[j], move)
@@ -91,33 +92,33 @@ def _hold(  # noqa: C901, PLR0912, PLR0915 - one pass over the bars is one funct
             held[j] = was and not gone
             names += held[j]
             # a name that left on this bar is not taken again on it
-            out[j, i] = entry[j, i] and not gone and not was
+            out[i, j] = entry[i, j] and not gone and not was
         candidates = 0
         for j in range(columns):
-            candidates += out[j, i]
+            candidates += out[i, j]
         if names + candidates <= limit:  # room for all: nobody has to be chosen
             for j in range(columns):
-                if out[j, i]:
+                if out[i, j]:
                     held[j] = True
                     if stops:
-                        start[j] = price[j, i]
+                        start[j] = price[i, j]
                         peak[j] = 1.0
             names = limit
         while names < limit:
             best = -1
             for j in range(columns):
-                if out[j, i] and (best < 0 or rank[j, i] >= rank[best, i]):
+                if out[i, j] and (best < 0 or rank[i, j] >= rank[i, best]):
                     best = j
             if best < 0:
                 break
-            out[best, i] = False
+            out[i, best] = False
             held[best] = True
             names += 1
             if stops:
-                start[best] = price[best, i]
+                start[best] = price[i, best]
                 peak[best] = 1.0
         for j in range(columns):
-            out[j, i] = held[j]
+            out[i, j] = held[j]
     return out
 
 
@@ -161,20 +162,19 @@ def hold_until(entry: Array, leave: Array, rank: Array | None, price: Array | No
     ndarray [symbol x date], bool
         Bar t reads bars up to t.
     """
-    shape = entry.shape
-    order = np.zeros(shape) if rank is None else np.where(np.isnan(rank), -np.inf, rank)
+    order = np.zeros(entry.shape) if rank is None else np.where(np.isnan(rank), -np.inf, rank)
     closes = np.empty((0, 0)) if price is None or not rules.has_stops else price
     none = np.inf
     levels = np.array(
         [
-            float(shape[0] if rules.limit is None else rules.limit),
+            float(len(entry) if rules.limit is None else rules.limit),
             none if rules.stop_loss is None else rules.stop_loss,
             none if rules.take_profit is None else rules.take_profit,
             none if rules.trail_stop is None else rules.trail_stop,
         ]
     )
-    order, closes = np.ascontiguousarray(order), np.ascontiguousarray(closes)
-    return hold_kernel(np.ascontiguousarray(entry), np.ascontiguousarray(leave), order, closes, levels)
+    tables = [np.ascontiguousarray(table.T) for table in (entry, leave, order, closes)]
+    return np.ascontiguousarray(hold_kernel(tables[0], tables[1], tables[2], tables[3], levels).T)
 
 
 def exit_when(entry: Array, leave: Array) -> Array:
