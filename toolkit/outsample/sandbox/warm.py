@@ -11,6 +11,7 @@ import pandas as pd
 
 from outsample.data import Dataset
 from outsample.sandbox.execute import Program, execute, failure
+from outsample.sandbox.namespace import make_scene
 from outsample.sandbox.payload import MappedDataset, dataset_payload, open_payload
 from outsample.sandbox.stubs import Notes
 from outsample.sandbox.wire import encode_answer
@@ -63,29 +64,46 @@ _ZONES = (
 # zoneinfo keeps only the last eight by itself.
 _kept: list[object] = []
 
-_STRATEGIES = (
-    """
+# Each line on its own: one that fails must not keep the others from being compiled and loaded.
+_EXERCISES = """
 close = data.get("close")
 volume = data.get("volume")
 fast = close.average(3)
-position = (fast > close.average(5)) & close.rise(2) & ~close.fall(1)
+position = fast > close.average(5)
+position = position & close.rise(2) & ~close.fall(1)
 top = (close / close.shift(2)).rank(axis=1, pct=True)
-position = position | (position & top.is_largest(2)) | top.is_smallest(1) | position.sustain(2)
-held = position.hold_until(~position, nstocks_limit=2, rank=top, stop_loss=0.1)
+top = close.rank(axis=1)
+position = position | top.is_largest(2) | top.is_smallest(1)
+position = position | position.sustain(2)
+held = position.hold_until(~position)
+held = position.hold_until(~position, nstocks_limit=2, rank=close)
+held = position.hold_until(~position, nstocks_limit=2, rank=close, stop_loss=0.1, take_profit=0.2, price=close)
 rest = position.is_entry().exit_when(position.is_exit())
-monthly = close.resample("ME").last()
-text = str(close.rolling(3).mean().std().describe()) + repr(close.pct_change().ewm(span=3).mean().corr())
-text += repr(close.iloc[-1].sort_values()) + close.iloc[:2].to_string()
-text += str(close.index[0]) + f"{close.index[-1]:%Y-%m}"
-groups = close.stack().groupby(level=0).mean().to_frame("x").pivot_table(values="x", aggfunc="mean")
-joined = pd.concat([close, volume], axis=1).fillna(0.0).where(lambda x: x > 0).dropna(how="all")
-weights = close.zscore_row()
-text += repr(np.random.default_rng(0).normal(size=3)) + repr(np.linalg.norm(weights.fillna(0.0).to_numpy()))
-report = sim(held, resample="ME", stop_loss=0.1)
+close.quantile_row(0.5)
+close.zscore_row()
+position.inverse_volatility(5)
+position.scale_to_volatility(0.1, 5, 1.0)
+position.astype(float).cap(0.5)
+close.bars("W", how="last").average(2)
+close.resample("ME").last()
+str(close.rolling(3).mean().std().describe()) + repr(close.pct_change().ewm(span=3).mean().corr())
+repr(close.iloc[-1].sort_values()) + close.iloc[:2].to_string()
+str(close.index[0]) + f"{close.index[-1]:%Y-%m}" + repr(close.index) + repr(close.tail(2)) + close._repr_html_()
+close.stack().groupby(level=0).mean().to_frame("x").pivot_table(values="x", aggfunc="mean")
+pd.concat([close, volume], axis=1).fillna(0.0).where(lambda x: x > 0).dropna(how="all")
+pd.to_datetime(["2024-01-31"]).strftime("%d") + repr(pd.date_range("2024", periods=3, freq="W-FRI"))
+repr(np.random.default_rng(0).normal(size=3)) + repr(np.linalg.lstsq(np.eye(2), np.ones(2), rcond=None))
+np.random.normal(size=3), np.polyfit(range(5), range(5), 1), np.percentile(close.to_numpy(), 50)
+close.apply(lambda column: column.rolling(3).apply(np.mean, raw=True))
+close.to_dict(), close.to_json(), close.to_html()
+report = sim(position)
+report.creturn
+report = sim(position.astype(float), resample="ME", stop_loss=0.1, take_profit=0.2, trail_stop=0.1, touched_exit=True)
 report.creturn, report.get_trades()
-""",
-    'position = data.get("close").average(3) > data.get("close")\nsim(position).get_stats()\nraise ValueError("x")',
-)
+report.weights, report.turnover, report.costs, report.exposure
+report.get_stats()
+raise ValueError("an error is put into words too")
+"""
 
 _REHEARSAL = "close = data.get('close')\nposition = close.average(3) > close.average(5)"
 
@@ -107,14 +125,21 @@ def warm(flavour: str) -> MappedDataset:
             continue
     data = _toy()
     mapped = open_payload(dataset_payload(data).descriptor)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for source in _STRATEGIES:
-            try:
-                encode_answer(*execute(Program.compile(source, "warm", {}), mapped, Notes(), seed=0))
-            except Exception as error:  # noqa: BLE001 - see above
-                encode_answer(failure(error, Notes()))
+    rehearse(mapped)
+    _exercise(mapped)
     return mapped
+
+
+def _exercise(dataset: MappedDataset) -> None:
+    notes = Notes()
+    names = make_scene(dataset, notes).names
+    for line in _EXERCISES.strip().splitlines():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                exec(compile(line, "warm", "exec"), names)  # noqa: S102 - the lines above
+            except Exception as error:  # noqa: BLE001 - see warm
+                encode_answer(failure(error, notes))
 
 
 def rehearse(dataset: MappedDataset) -> None:
