@@ -174,7 +174,9 @@ def run_request(
     began = time.perf_counter()
     key = request_key(request)
     try:
-        outcome = (_known.outcome(key) if use_cache else None) or run(request, on_stage=on_stage)
+        known = _known.outcome(key) if use_cache else None
+        # Name, limits and source text are this request's; everything that follows from the key is known.
+        outcome = run(request, on_stage=on_stage) if known is None else dataclasses.replace(known, request=request)
     except errors.OutsampleError as error:
         _record(ledger, _failed_trial(request, error))
         raise

@@ -87,7 +87,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    outcomes = [_run_one(name, strategy, parsed) for path in parsed.paths for name, strategy in _strategies(path)]
+    found = [pair for path in parsed.paths for pair in _strategies(path)]
+    outcomes = [_run_one(name, strategy, parsed) for name, strategy in found]
+    if all(isinstance(strategy, OutsampleError) for _, strategy in found):
+        return COULD_NOT_RUN
     return DONE if all(outcomes) else FAILED
 
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 from IPython.core.getipython import get_ipython
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.display import display
@@ -156,7 +157,7 @@ class OutsampleMagics(Magics):
         value = self.shell.user_ns.get(name)
         if isinstance(value, Dataset):
             return value
-        if isinstance(value, dict) or (value is not None and type(value).__name__ == "DataFrame"):
+        if isinstance(value, dict | pd.DataFrame):
             frames = value if isinstance(value, dict) else {"close": value}
             return Dataset.from_frames(frames, name=name)
         try:

@@ -90,6 +90,8 @@ def _execute(source: Path, target: Path, parameters: dict[str, object], timeout:
             execution_timeout=timeout,
             kernel_name="python3",
             cwd=str(source.parent),
+            # The kernel's own notices (on unencrypted loopback, say) are not the report's.
+            extra_arguments=["--log-level=ERROR"],
         )
     except PapermillExecutionError as error:
         text = _ANSI.sub("", "\n".join(error.traceback) if error.traceback else str(error.evalue))

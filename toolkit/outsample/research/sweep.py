@@ -170,11 +170,21 @@ def _common_start(requests: list[Request], executions: list[ExecutionResult]) ->
     """All combinations share one index: the earliest first row of any of them, unless a start is given."""
     if requests[0].options.get("start") is not None:
         return requests
-    firsts = [e.positions.frame.index[0] for e in executions if e.positions is not None and len(e.positions.frame)]
-    if not firsts:
+    firsts = [
+        execution.positions.frame.index[0]
+        if execution.positions is not None and len(execution.positions.frame)
+        else None
+        for execution in executions
+    ]
+    known = [first for first in firsts if first is not None]
+    if not known:
         return requests
-    start = min(firsts)
-    return [dataclasses.replace(one, options={**one.options, "start": start}) for one in requests]
+    start = min(known)
+    # A combination that begins there anyway keeps the key that it has outside of the sweep.
+    return [
+        one if first is None or first == start else dataclasses.replace(one, options={**one.options, "start": start})
+        for one, first in zip(requests, firsts, strict=True)
+    ]
 
 
 def _evaluate(request: Request, execution: ExecutionResult) -> tuple[Outcome | None, errors.OutsampleError | None]:
