@@ -11,6 +11,7 @@ import ast
 import functools
 import importlib
 import types
+import warnings
 from typing import NamedTuple
 
 from outsample.validation.names import FINLAB, MODULES, PRESET_MODULES, STUBBED
@@ -44,7 +45,9 @@ class Reached(NamedTuple):
 def _module(path: str) -> types.ModuleType | None:
     """Return an allowed module, imported when a source needs it for the first time."""
     try:
-        return importlib.import_module(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module(path)
     except ImportError:
         parent, _, name = path.rpartition(".")
         found = getattr(_module(parent), name, None) if parent else None
@@ -79,7 +82,10 @@ def _kind(module: str, name: str) -> str:
     if policy.listed and name not in getattr(source, "__all__", ()):
         return "denied" if hasattr(source, name) else "missing"
     try:
-        found = getattr(source, name)
+        with warnings.catch_warnings():
+            # an old name warns when it is looked at
+            warnings.simplefilter("ignore")
+            found = getattr(source, name)
     except (AttributeError, ImportError):
         return "missing"
     return "denied" if isinstance(found, types.ModuleType) else "object"

@@ -122,16 +122,9 @@ def _own(facts: Facts, node: ast.Attribute, scope: Scope) -> bool:
         return (
             isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name) and node.value.func.id == "super"
         )
-    if (name.startswith("__") and name.endswith("__")) or not isinstance(node.value, ast.Name):
+    if (name.startswith("__") and name.endswith("__")) or not _on_first_argument(node, scope):
         return False
-    inner: Scope | None = scope
-    while inner is not None:
-        if inner.parent is not None and inner.parent.kind == "class" and isinstance(inner.node, ast.FunctionDef):
-            arguments = [*inner.node.args.posonlyargs, *inner.node.args.args]
-            if arguments and arguments[0].arg == node.value.id:
-                return isinstance(node.ctx, ast.Store) or name in _declared(facts)
-        inner = inner.parent
-    return False
+    return isinstance(node.ctx, ast.Store) or name in _declared(facts)
 
 
 def _declared(facts: Facts) -> set[str]:
@@ -143,23 +136,27 @@ def _declared(facts: Facts) -> set[str]:
         facts.private.add("")
         for class_, _ in facts.classes:
             for item in class_.body:
-                facts.private.update(_body_names(item))
+                if isinstance(item, ast.FunctionDef):
+                    facts.private.add(item.name)
+                elif isinstance(item, ast.Assign | ast.AnnAssign):
+                    targets = item.targets if isinstance(item, ast.Assign) else [item.target]
+                    facts.private.update(target.id for target in targets if isinstance(target, ast.Name))
+        for node, scope in facts.attributes:
+            if isinstance(node.ctx, ast.Store) and node.attr.startswith("_") and _on_first_argument(node, scope):
+                facts.private.add(node.attr)
     return facts.private
 
 
-def _body_names(item: ast.stmt) -> Iterator[str]:
-    if isinstance(item, ast.FunctionDef):
-        yield item.name
-        arguments = [*item.args.posonlyargs, *item.args.args]
-        first = arguments[0].arg if arguments else ""
-        for node in ast.walk(item):
-            if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Store):
-                continue
-            if isinstance(node.value, ast.Name) and node.value.id == first:
-                yield node.attr
-    elif isinstance(item, ast.Assign | ast.AnnAssign):
-        targets = item.targets if isinstance(item, ast.Assign) else [item.target]
-        yield from (target.id for target in targets if isinstance(target, ast.Name))
+def _on_first_argument(node: ast.Attribute, scope: Scope) -> bool:
+    """Say whether an attribute belongs to the first argument of the method around it, usually self."""
+    inner: Scope | None = scope
+    while inner is not None and isinstance(node.value, ast.Name):
+        if inner.parent is not None and inner.parent.kind == "class" and isinstance(inner.node, ast.FunctionDef):
+            arguments = [*inner.node.args.posonlyargs, *inner.node.args.args]
+            if arguments and arguments[0].arg == node.value.id:
+                return True
+        inner = inner.parent
+    return False
 
 
 def _private(facts: Facts, node: ast.Attribute) -> Finding:

@@ -14,6 +14,7 @@ from outsample.validation.resolve import Reached, Resolver, look_up, public_name
 __all__ = ["check_imports", "denied_name"]
 
 _FINLAB_NAMES = "Supported: from finlab import data; from finlab.backtest import sim; data.get(key)."
+_ALLOWED = "Allowed are pandas, numpy, scipy, sklearn and small modules of the standard library."
 _PLOT_HINT = "Nothing to change: the report draws equity and drawdown by itself; drawing calls do nothing here."
 
 
@@ -88,10 +89,7 @@ def _hint(facts: Facts, name: str, top: str) -> str:
     if top in MODULES:
         children = sorted(item for item in MODULES if item.startswith(f"{top}.") and item.count(".") == 1)
         return f"Allowed of {top}: {', '.join(children[:8])}{', ...' if len(children) > 8 else ''}." if children else ""
-    return (
-        facts.guess(top, MODULES)
-        or "Allowed are pandas, numpy, scipy, sklearn and small modules of the standard library."
-    )
+    return facts.guess(top, MODULES) or _ALLOWED
 
 
 def denied_name(facts: Facts, node: ast.AST, found: Reached) -> Finding:
