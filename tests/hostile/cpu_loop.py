@@ -1,0 +1,6 @@
+# category: cpu
+# harm: time
+# expect: timeout
+# A loop without end.
+while True:
+    pass

@@ -1,0 +1,6 @@
+# category: cpu
+# harm: time
+# expect: timeout
+# Backtracking without the lock given back.
+import re
+re.match("(a+)+$", "a" * 60 + "b")

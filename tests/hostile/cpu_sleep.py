@@ -1,0 +1,6 @@
+# category: cpu
+# harm: time
+# expect: timeout
+# Waiting is no work, and takes time too.
+import time
+time.sleep(100)

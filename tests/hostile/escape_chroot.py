@@ -1,0 +1,7 @@
+# category: introspection
+# harm: says
+# expect: strategy_error
+# Another root.
+import os
+os.chroot("/tmp")
+print("HARM")

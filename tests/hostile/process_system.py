@@ -1,0 +1,7 @@
+# category: exec
+# harm: says
+# expect: strategy_error
+# A shell.
+import os
+if os.system("echo HARM"):
+    raise PermissionError("system")

@@ -1,0 +1,5 @@
+# category: write
+# harm: file
+# expect: strategy_error
+# numpy writes files.
+np.savetxt("{TARGET}", np.ones(3))

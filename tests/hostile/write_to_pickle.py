@@ -1,0 +1,5 @@
+# category: write
+# harm: file
+# expect: strategy_error
+# pandas pickles.
+data.get("close").to_pickle("{TARGET}")
