@@ -30,6 +30,11 @@ class BaseFrame(pd.DataFrame):
     def _constructor_sliced(self) -> type[pd.Series[Any]]:
         return pd.Series
 
+    def _constructor_from_mgr(self, mgr: object, axes: list[pd.Index[Any]]) -> pd.DataFrame:
+        # pandas' own way for subclasses builds a DataFrame first and copies its axes once more.
+        build = cast(Any, self._constructor)
+        return cast(pd.DataFrame, build._from_mgr(mgr, axes=axes))  # noqa: SLF001 - the hook pandas offers
+
     def __getstate__(self) -> dict[str, Any]:
         # The context leads to the whole dataset; a frame sent elsewhere is only itself.
         state = cast(dict[str, Any], super().__getstate__())
