@@ -133,7 +133,7 @@ def test_filling_with_later_values_is_refused():
 def test_bad_frequencies_and_indexes_are_typed_errors():
     """No frequency, no aggregation, no dates: each says so."""
     with pytest.raises(ConfigError, match="freq"):
-        counting(WEEKDAYS).bars("nonsense")
+        counting(WEEKDAYS).bars("NONSENSE")
     with pytest.raises(ConfigError, match="how"):
         counting(WEEKDAYS).bars("W", "lst")
     with pytest.raises(DataInvalid):

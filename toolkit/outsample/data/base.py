@@ -25,6 +25,7 @@ class BaseFrame(pd.DataFrame):
     _metadata: ClassVar[list[str]] = ["_context"]
     _context: FrameContext | None = None
     _token: Token | None = None
+    _source: Hashable = None  # the key under which the frame came from its dataset
 
     @property
     def _constructor_sliced(self) -> type[pd.Series[Any]]:
@@ -47,15 +48,17 @@ class BaseFrame(pd.DataFrame):
         Parameters
         ----------
         frame : DataFrame [date x symbol]
-            Not copied.
+            Copied only where pandas does not copy on write.
         context : FrameContext
             What it knows.
         key : hashable, optional
             Name of its content within the context; with it, rolling operators are remembered.
         """
-        bound = cls(frame, copy=False)
+        shared = copy_on_write()
+        bound = cls(frame, copy=not shared)
         object.__setattr__(bound, "_context", context)
-        if key is not None and copy_on_write():
+        object.__setattr__(bound, "_source", key)
+        if key is not None and shared:
             object.__setattr__(bound, "_token", Token(bound, key))
         return bound
 

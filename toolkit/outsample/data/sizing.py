@@ -117,8 +117,7 @@ class SizingMethods(BaseFrame):
 
     def _selection(self, price: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """What to weigh, and by which prices; prices straight from a dataset stand for all names that have one."""
-        token = self._token
-        if price is None and token is not None and token.key in _PRICES and token.names(self):
+        if price is None and self._source in _PRICES:
             return self.notna(), self
         return self, self._prices(price)
 
