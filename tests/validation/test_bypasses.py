@@ -31,7 +31,7 @@ ONLY_TOP = {
     for name, body in BYPASSES.items()
     if re.search(r"import \*|^from __future__", body, re.MULTILINE)
     or re.search(r"open\b", body)
-    or name in {"module_conditional", "swap_modules"}
+    or name in {"module_conditional", "swap_modules", "format_global_changed"}
 }
 
 

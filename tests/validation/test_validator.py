@@ -211,6 +211,34 @@ def test_plain_templates_may_be_formatted(template):
     assert validate(f"x = {template!r}.format(1, 2, name=3)") == []
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "t = '{} of {:.2f}'\nx = t.format(1, 2)",
+        "T = '{}'\ndef f(x):\n    return T.format(x)",
+        "t = 'a {}'\nif data:\n    t = 'b {}'\nx = t.format(1)",
+    ],
+)
+def test_named_literal_templates_may_be_formatted(source):
+    """A name whose every value is a harmless literal is as good as the literal."""
+    assert validate(source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(kind: type) -> type:\n    return kind",
+        "x: dict[str, type] = {}",
+        "def f(a: type | None = None, *, b: list[type] = ()):\n    return a",
+        "x = [type(1), type(1) is type(2), isinstance(int, type), isinstance(int, (type, str))]",
+        "x = data.get('close').iloc[:, 0].apply(type)",
+    ],
+)
+def test_type_in_everyday_places(source):
+    """type(x), annotations and isinstance are everyday uses."""
+    assert validate(source) == []
+
+
 def test_docstring_may_mention_anything():
     """Words in texts and comments are no findings."""
     assert (

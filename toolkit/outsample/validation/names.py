@@ -77,7 +77,7 @@ _SKLEARN = (
 
 # Every module that may be imported, with its names. Submodules are reached only if they stand here.
 MODULES: dict[str, ModulePolicy] = {
-    "__future__": _only("annotations"),
+    "__future__": _only("annotations", "absolute_import", "division", "print_function", "unicode_literals"),
     "collections": _listed("UserString"),
     "collections.abc": _listed(),
     # make_dataclass builds source text from its arguments and executes it
@@ -120,8 +120,10 @@ MODULES: dict[str, ModulePolicy] = {
     "scipy.linalg": _listed("test"),
     "scipy.optimize": _listed("test"),
     "scipy.signal": _listed("test"),
+    "scipy.signal.windows": _listed(),
     "scipy.stats": _listed("test"),
     "scipy.stats.mstats": _listed(),
+    "scipy.stats.qmc": _listed(),
     "sklearn": _only(),
     **{f"sklearn.{name}": _listed() for name in _SKLEARN},
     "sklearn.base": _only("BaseEstimator", "ClassifierMixin", "RegressorMixin", "TransformerMixin", "clone"),
@@ -204,6 +206,7 @@ DUNDER_METHODS = frozenset({
     "__invert__", "__and__", "__or__", "__xor__", "__rand__", "__ror__", "__matmul__", "__round__",
 })  # fmt: skip
 
+# obj: an AttributeError holds whatever the attribute was looked for on, also a module.
 INTERNAL_ATTRIBUTES = frozenset({
     "gi_frame", "gi_code", "gi_running", "gi_suspended", "gi_yieldfrom", "cr_frame", "cr_code", "cr_origin",
     "cr_await", "cr_running", "cr_suspended", "ag_frame", "ag_code", "ag_await", "ag_running", "ag_suspended",
@@ -211,7 +214,7 @@ INTERNAL_ATTRIBUTES = frozenset({
     "f_lineno", "f_locals", "f_trace", "f_trace_lines", "f_trace_opcodes", "co_code", "co_consts", "co_names",
     "co_varnames", "co_freevars", "co_cellvars", "co_filename", "co_name", "co_firstlineno", "co_flags",
     "func_globals", "func_code", "func_closure", "func_defaults", "im_func", "im_self", "im_class", "mro",
-    "with_traceback", "ctypes", "data_as", "cell_contents",
+    "with_traceback", "ctypes", "data_as", "cell_contents", "obj", "cffi", "capsule", "from_custom_template",
 })  # fmt: skip
 
 # Methods that write files, whatever they are called on.
@@ -228,7 +231,7 @@ TEXT_METHODS = {
 }  # fmt: skip
 
 # Methods that call another one by its name.
-DISPATCH_METHODS = frozenset({"agg", "aggregate", "apply", "transform", "map", "applymap", "pipe"})
+DISPATCH_METHODS = frozenset({"agg", "aggregate", "apply", "transform"})
 
 PLOT_ATTRIBUTES = frozenset({"plot", "hist", "boxplot", "style"})
 

@@ -123,7 +123,7 @@ class _Reader:
         if scope.outer.get(name) == "global":
             scope, steady = scope.root(), False
         elif scope.outer.get(name) == "nonlocal":
-            return
+            scope, steady = scope.enclosing(name), False
         place = _end(node, value)
         scope.bind(name, Binding(kind, path, place, steady, value))
         self.facts.bound.append((name, node))

@@ -40,7 +40,7 @@ def check_attributes(facts: Facts, resolver: Resolver) -> Iterator[Finding]:
         if node.attr.startswith("_"):
             if not _own(facts, node, scope):
                 yield _private(facts, node)
-        elif node.attr in INTERNAL_ATTRIBUTES:
+        elif node.attr in INTERNAL_ATTRIBUTES and not (node.attr == "obj" and _on_first_argument(node, scope)):
             message = f"'.{node.attr}' reaches into the interpreter."
             yield flag(facts, node, "attribute-internal", message, hint=_internal_hint(node.attr))
         elif base and base[0].kind == "stub":

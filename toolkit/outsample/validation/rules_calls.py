@@ -18,7 +18,7 @@ from outsample.validation.names import (
 from outsample.validation.places import flag, is_call_to, keyword, literal_text
 from outsample.validation.reading import Facts
 from outsample.validation.resolve import Resolver
-from outsample.validation.scopes import Scope
+from outsample.validation.scopes import CROWDED, Scope
 
 __all__ = ["check_calls", "check_formats", "check_texts"]
 
@@ -170,17 +170,30 @@ def check_formats(facts: Facts, resolver: Resolver) -> Iterator[Finding]:
             continue
         if "format" in facts.methods or resolver.reach(node.value, scope):
             continue
-        text = literal_text(node.value)
+        texts = _literals(node.value, scope)
         place = is_call_to(facts, node) or node
-        if text is None:
+        if not texts:
             hint = "Write an f-string: f'{x:.2f}'."
             yield flag(
                 facts, place, "string-format", "'.format' on other than a literal can reach attributes.", hint=hint
             )
-        elif not _plain_fields(text):
+        elif not all(map(_plain_fields, texts)):
             hint = "Write an f-string, in which attributes are checked: f'{x.name}'."
-            message = f"The fields of {text[:40]!r} reach attributes or items."
+            message = f"The fields of {texts[0][:40]!r} reach attributes or items."
             yield flag(facts, place, "string-format", message, hint=hint)
+
+
+def _literals(node: ast.expr, scope: Scope) -> list[str]:
+    """Return the texts that an expression may be, if they are all literals: itself, or a name's every value."""
+    if not isinstance(node, ast.Name):
+        text = literal_text(node)
+        return [] if text is None else [text]
+    owner = scope.find(node.id)
+    if owner is None:
+        return []
+    values = [literal_text(binding.value) for binding in owner.bindings[node.id]]
+    known = [text for text in values if text is not None]
+    return known if len(known) == len(values) < CROWDED else []
 
 
 def _plain_fields(text: str, depth: int = 0) -> bool:

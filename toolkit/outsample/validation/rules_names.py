@@ -112,19 +112,27 @@ def _safe(facts: Facts, node: ast.Name) -> Iterator[Finding]:
 
 def _harmless_type(facts: Facts, node: ast.Name) -> bool:
     above = facts.parents.get(node)
-    if isinstance(above, ast.FunctionDef):
-        return above.returns is node
-    if isinstance(above, ast.AnnAssign):
-        return above.annotation is node
-    if isinstance(above, ast.Compare | ast.Subscript | ast.arg):
+    if isinstance(above, ast.Compare) or _in_annotation(facts, node):
         return True
-    if isinstance(above, ast.Tuple):
+    if isinstance(above, ast.Tuple | ast.BinOp):
         above = facts.parents.get(above)
     if isinstance(above, ast.Call) and isinstance(above.func, ast.Name):
         return above.func.id in {"isinstance", "issubclass"}
     if not isinstance(above, ast.Call) or len(above.args) != 1 or above.keywords:
         return False
     return isinstance(above.func, ast.Attribute) and above.func.attr in {"apply", "map", "applymap"}
+
+
+def _in_annotation(facts: Facts, node: ast.AST) -> bool:
+    """Say whether a name stands in an annotation, also inside ``dict[str, type] | None``."""
+    below, above = node, facts.parents.get(node)
+    while isinstance(above, ast.Subscript | ast.List | ast.Tuple | ast.BinOp):
+        below, above = above, facts.parents.get(above)
+    if isinstance(above, ast.AnnAssign):
+        return above.annotation is below
+    if isinstance(above, ast.FunctionDef):
+        return below not in (*above.decorator_list, *above.args.defaults, *above.args.kw_defaults)
+    return False
 
 
 def check_bound(facts: Facts) -> Iterator[Finding]:

@@ -70,6 +70,18 @@ class Scope:
         if len(known) < CROWDED or (binding.path and all(item.path != binding.path for item in known)):
             known.append(binding)
 
+    def enclosing(self, name: str) -> Scope:
+        """Return the function around this one that a ``nonlocal`` name belongs to."""
+        nearest: Scope | None = None
+        scope = self.parent
+        while scope is not None:
+            if scope.kind == "function":
+                if name in scope.bindings and name not in scope.outer:
+                    return scope
+                nearest = nearest or scope
+            scope = scope.parent
+        return nearest or self.root()
+
     def root(self) -> Scope:
         """Return the scope of the module."""
         scope = self
