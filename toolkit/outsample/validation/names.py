@@ -13,6 +13,7 @@ __all__ = [
     "DUNDER_NAMES",
     "FILE_METHODS",
     "FINLAB",
+    "FINLAB_ABSENT",
     "IMPORT_HINTS",
     "INDICATORS",
     "INTERNAL_ATTRIBUTES",
@@ -143,6 +144,15 @@ FINLAB: dict[str, frozenset[str]] = {
     "finlab.data": frozenset({"get"}),
     "finlab.dataframe": frozenset({"FinlabDataFrame"}),
     "finlab.report": frozenset({"Report"}),
+}
+
+# What finlab's data has besides, and what does it here.
+FINLAB_ABSENT = {
+    "universe": "Choose the symbols of the dataset, or multiply by a boolean frame such as data.get('universe').",
+    "us_universe": "Choose the symbols of the dataset, or multiply by a boolean frame such as data.get('universe').",
+    "set_universe": "Choose the symbols of the dataset, or multiply by a boolean frame such as data.get('universe').",
+    "search": "data.keys() lists what data.get answers.",
+    "set_storage": "Delete the line; the dataset is chosen where the backtest is started.",
 }
 
 # Importing these gives a stub on which every call does nothing.

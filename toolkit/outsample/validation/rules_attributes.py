@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from outsample.validation.finding import Finding
 from outsample.validation.names import (
     FILE_METHODS,
+    FINLAB_ABSENT,
     INDICATORS,
     INTERNAL_ATTRIBUTES,
     OPTION_PREFIXES,
@@ -85,6 +86,8 @@ def _method(facts: Facts, node: ast.Attribute, paths: list[str]) -> Iterator[Fin
         "finlab.data" in paths or (isinstance(node.value, ast.Name) and node.value.id == "data")
     ):
         yield _indicator(facts, node)
+    elif "finlab.data" in paths and name in FINLAB_ABSENT:
+        yield flag(facts, node, "finlab-name", f"'data.{name}' of finlab is not supported.", hint=FINLAB_ABSENT[name])
     elif name in facts.methods:
         return  # the strategy's own method of that name
     elif name in FILE_METHODS:

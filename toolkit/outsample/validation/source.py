@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 
@@ -22,6 +23,7 @@ _COOKIE = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _UTF8 = frozenset({"utf-8", "utf8", "utf_8", "utf-8-sig", "ascii", "us-ascii"})
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _MAGIC = re.compile(r"^\s*(%{1,2}[A-Za-z_]|!\s*[A-Za-z]|\?{1,2}[A-Za-z_])")
+_LOCK = threading.Lock()
 _MAX_ODD = 20  # a binary file would give a finding per byte
 
 
@@ -93,7 +95,8 @@ def parse(source: str, lines: list[str]) -> ast.Module | Finding:
     'syntax'
     """
     try:
-        with warnings.catch_warnings():
+        # catch_warnings changes the filters of the whole process: two threads inside it would lose them
+        with _LOCK, warnings.catch_warnings():
             # "\d" in a plain string is only a warning, and must not become an error under -W error.
             warnings.simplefilter("ignore")
             return ast.parse(source)
