@@ -50,6 +50,8 @@ __all__ = [
     "run",
 ]
 
+# A label of a yearly period may lie this far from its bars.
+LONGEST_LABEL = pd.Timedelta(days=366)
 # An option that only checks: it can raise, and never changes a number.
 _NOT_IN_KEY = frozenset({"check"})
 
@@ -199,6 +201,7 @@ def evaluate(request: Request, execution: ExecutionResult, *, watch: _Watch | No
             "The strategy assigned `signal` (scores), not `position` (weights).",
             hint="Assign position, for example position = signal.is_largest(10); scores are for alpha_backtest().",
         )
+    _check_dates(positions.frame.index, request.data)
     watch.begin("simulate")
     options, costs, undeclared = resolved_options(request, positions)
     simulation = simulate(positions.frame, request.data, execution=options, costs=costs, engine=request.engine)
@@ -226,6 +229,20 @@ def evaluate(request: Request, execution: ExecutionResult, *, watch: _Watch | No
         warnings=(*request.data.warnings, *execution.warnings, *simulation.warnings, *_cost_warnings(undeclared)),
         seconds=watch.seconds,
     )
+
+
+def _check_dates(index: pd.Index, data: Dataset) -> None:
+    """Refuse rows that are no dates of this dataset; labels of the period that is not over yet may be ahead."""
+    dates = index if isinstance(index, pd.DatetimeIndex) else pd.DatetimeIndex(index)
+    local = dates.tz_localize(None)
+    first, last = data.dates[0].tz_localize(None), data.dates[-1].tz_localize(None)
+    outside = local[(local < first - LONGEST_LABEL) | (local > last + LONGEST_LABEL)]
+    if len(outside):
+        raise errors.ResultInvalid(
+            f"{len(outside)} of {len(local)} rows of position are dated outside the data, for example "
+            f"{outside[0].date()}. The data run from {first.date()} to {last.date()}.",
+            hint="Build position from frames of data.get, so that it has their dates.",
+        )
 
 
 # -- options
