@@ -21,7 +21,7 @@ LAYERS: list[list[str]] = [
     ["research", "alpha"],
     ["store", "interop", "report", "jobs"],
     ["result", "api"],
-    ["notebook", "cli", "testing", "widgets"],
+    ["notebook", "cli", "testing", "widgets", "__main__"],
 ]
 RANK = {name: (layer, place) for layer, names in enumerate(LAYERS) for place, name in enumerate(names)}
 
@@ -32,6 +32,7 @@ LONG_MODULES: dict[str, str] = {
 }
 LONG_FUNCTIONS: dict[str, str] = {
     "toolkit/outsample/data/holding.py:_hold": "a kernel: one pass over the bars",
+    "toolkit/outsample/data/operators.py:_rolling_mean": "a kernel: a fast and a general way through the columns",
     "toolkit/outsample/engine/kernel.py:make_kernel": "holds the kernel",
     "toolkit/outsample/engine/kernel.py:kernel": "one pass over the bars, in the order of the rules",
     "toolkit/outsample/engine/trade_kernel.py:_walk_fills": "one walk over the fills",

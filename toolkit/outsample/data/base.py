@@ -65,16 +65,21 @@ class BaseFrame(pd.DataFrame):
     def _remembered(self, name: str, arguments: tuple[Hashable, ...], compute: Callable[[], Array]) -> Self:
         token, context = self._token, self._context
         if token is None or context is None or not token.names(self):
-            return made(self, compute())
+            return self._computed(compute)
         key = (token.key, name, arguments)
         kept = context.memo.get(key)
         if kept is None:
-            kept = made(self, compute())
+            kept = self._computed(compute)
             object.__setattr__(kept, "_token", Token(kept, key))
             context.memo.put(key, kept)
         result = kept.copy(deep=False)
         object.__setattr__(result, "_token", vars(kept).get("_token"))
         return cast(Self, result)
+
+    def _computed(self, compute: Callable[[], Array]) -> Self:
+        # Missing and infinite values are ordinary here; uncompiled kernels would warn about them.
+        with np.errstate(all="ignore"):
+            return made(self, compute())
 
     def _met(self, exit: pd.DataFrame) -> tuple[Self, pd.DataFrame]:  # noqa: A002
         if not isinstance(exit, pd.DataFrame):
