@@ -60,7 +60,7 @@ def look_up(module: str, name: str) -> Reached:
 
     Examples
     --------
-    >>> look_up("math", "sqrt").kind, look_up("typing", "sys").kind, look_up("math", "sqroot").kind
+    >>> look_up("math", "sqrt").kind, look_up("typing", "sys").kind, look_up("numpy", "sqroot").kind
     ('object', 'denied', 'missing')
     """
     path = f"{module}.{name}"
@@ -80,15 +80,21 @@ def _kind(module: str, name: str) -> str:
         return "denied"
     source = _module(module)
     if policy.listed and name not in getattr(source, "__all__", ()):
-        return "denied" if hasattr(source, name) else "missing"
+        return "denied" if hasattr(source, name) else _absent(module)
     try:
         with warnings.catch_warnings():
             # an old name warns when it is looked at
             warnings.simplefilter("ignore")
             found = getattr(source, name)
     except (AttributeError, ImportError):
-        return "missing"
+        return _absent(module)
     return "denied" if isinstance(found, types.ModuleType) else "object"
+
+
+def _absent(module: str) -> str:
+    # Names of these libraries come and go with their versions, and sources ask for both spellings. The names of
+    # the standard library that come and go are its imports: dataclasses.builtins is there in 3.11 only.
+    return "missing" if module.partition(".")[0] in {"numpy", "pandas", "scipy", "sklearn"} else "denied"
 
 
 def public_names(module: str) -> list[str]:

@@ -15,6 +15,7 @@ __all__ = ["check_imports", "denied_name"]
 
 _FINLAB_NAMES = "Supported: from finlab import data; from finlab.backtest import sim; data.get(key)."
 _ALLOWED = "Allowed are pandas, numpy, scipy, sklearn and small modules of the standard library."
+_PUBLIC = "Use the public functions of the module."
 _PLOT_HINT = "Nothing to change: the report draws equity and drawdown by itself; drawing calls do nothing here."
 
 
@@ -111,7 +112,7 @@ def denied_name(facts: Facts, node: ast.AST, found: Reached) -> Finding:
     if module == "pandas" and name == "plotting":
         hint = "Leave it out; the report draws equity and drawdown by itself."
         return flag(facts, node, "attribute-module", "pd.plotting draws; drawing is left out of a backtest.", hint=hint)
-    hint = _DENIED_HINTS.get(found.path, "Use the public functions of the module.")
+    hint = _DENIED_HINTS.get(found.path) or facts.guess(name, public_names(module)) or _PUBLIC
     return flag(
         facts, node, "attribute-module", f"'{shown}.{name}' is not among the names a strategy may use.", hint=hint
     )
