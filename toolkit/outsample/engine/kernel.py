@@ -277,7 +277,8 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                     if units[active[a]] < 0.0:
                         short -= units[active[a]] * mark[active[a]]
                 year = days[t] / 365.0
-                borrow, financing = short * rates[3] * year, max(-sums[0], 0.0) * rates[4] * year
+                borrow = short * rates[3] * year
+                financing = -sums[0] * rates[4] * year if sums[0] < 0.0 else 0.0
                 sums[0] -= borrow + financing
                 sums[1] -= borrow + financing
                 out[6, k], out[7, k] = borrow, financing
@@ -478,8 +479,8 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                     kept += 1
             n_active = kept
             equity = sums[0] + total
-            residual = max(residual, abs(rates[12] + sums[1] - equity) / max(abs(equity), 1e-300))
-            if equity <= 0.0:
+            residual = max(residual, abs(rates[12] + sums[1] - equity) / max(equity, out[0, k - 1]))
+            if equity <= _TINY * rates[12]:
                 for a in range(n_active):
                     i = active[a]
                     if units[i] != 0.0:

@@ -61,7 +61,8 @@ class Record:
     shortfall : float
         Loss beyond the capital, written off on that bar.
     residual : float
-        Largest |capital + everything earned - equity| / equity over the bars.
+        Largest |capital + everything earned - equity| over the bars, as a fraction of the larger of the
+        equity and the equity of the bar before.
     """
 
     bars: np.ndarray

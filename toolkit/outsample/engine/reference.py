@@ -7,6 +7,7 @@ what happens on a bar. Money only: a holding is a number of units, everything el
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,7 +96,7 @@ class _Run:
         ruin, shortfall = -1, 0.0
         for t in range(first if self.same_bar else first + 1, last + 1):
             equity = self.bar(t)
-            if equity <= 0.0:
+            if equity <= 1e-12 * self.options.initial_capital:
                 for i in sorted(self.book):
                     self.note(t, i, "ruin", -1 - t, -self.book[i].units, self.book[i].price)
                 ruin, shortfall = t, -equity
@@ -132,7 +133,7 @@ class _Run:
         if self.touching and at_open:
             self.touch(t)
         equity = self.close(t)
-        if equity > 0.0 and not self.touching:
+        if not self.touching:
             if self.finlab:
                 for i, holding in self.book.items():
                     if i not in self.exits and self.close_of(t, i) is not None:
@@ -145,13 +146,15 @@ class _Run:
         days = (self.market.dates[t] - self.market.dates[t - 1]) / pd.Timedelta(days=1)
         short = sum(-h.units * h.price for _, h in sorted(self.book.items()) if h.units < 0)
         borrow = short * self.costs.borrow_rate * days / 365.0
-        financing = max(-self.cash, 0.0) * self.costs.financing_rate * days / 365.0
+        financing = max(0.0, -self.cash) * self.costs.financing_rate * days / 365.0
         self.cash -= borrow + financing
         self.earned -= borrow + financing
         self.bars[6:8, t - self.plan.first] = borrow, financing
 
     def leave(self, t: int) -> None:
         for i, (reason, judged) in sorted(self.exits.items()):
+            if judged == t:
+                continue
             self.stopped.add(i)
             if self.can_trade(t, i, buy=self.book[i].units < 0):
                 self.move(t, i, 0.0, float(self.trade[t, i]), reason, -1 - judged)
@@ -183,7 +186,7 @@ class _Run:
     def rebalance(self, t: int, *, everything: bool) -> None:
         names = sorted({*self.book, *self.orders})
         price = {i: self.price_at(t, i) for i in names}
-        value = {i: self.units(i) * price[i] for i in names}
+        value = {i: self.book[i].units * price[i] if i in self.book else 0.0 for i in names}
         equity = self.cash + sum(value.values())
         if equity <= 0.0:
             return
@@ -230,9 +233,9 @@ class _Run:
             return equity
         if self.finlab:
             return min(equity, max(leverage * equity - blocked, 0.0) / gross)
-        m = _root(lambda m: m + self.cost_of(w, value, m) - equity, w, value)
+        m = _root(lambda m: m + self.cost_of(w, value, m) - equity, w, value, equity)
         if blocked and gross * m + blocked > leverage * m * (1 + 1e-12):
-            m = _root(lambda m: (gross * m + blocked) / leverage + self.cost_of(w, value, m) - equity, w, value)
+            m = _root(lambda m: (gross * m + blocked) / leverage + self.cost_of(w, value, m) - equity, w, value, equity)
         return m
 
     def cost_of(self, w: dict[int, float], value: dict[int, float], m: float) -> float:
@@ -358,11 +361,11 @@ class _Run:
                 holding.price, holding.silent = price, 0
             if t >= self.market.delisted[i] or holding.silent >= self.options.delist_after:
                 self.settle(t, i)
-        for i in [i for i in self.orders if t >= self.market.delisted[i]]:
-            self.orders.pop(i)
+        self.orders = {i: order for i, order in self.orders.items() if t < self.market.delisted[i]}
+        self.exits = {i: found for i, found in self.exits.items() if i in self.book}
         equity = self.cash + sum(holding.units * holding.price for _, holding in sorted(self.book.items()))
         gap = abs(self.options.initial_capital + self.earned - equity)
-        self.residual = max(self.residual, gap / max(abs(equity), 1e-300))
+        self.residual = max(self.residual, gap / max(equity, self.bars[0, max(t - self.plan.first - 1, 0)]))
         return equity
 
     def settle(self, t: int, i: int) -> None:
@@ -400,9 +403,8 @@ class _Run:
         return self.book[i].price if i in self.book else math.nan
 
 
-def _root(function: object, w: dict[int, float], value: dict[int, float]) -> float:
+def _root(function: Callable[[float], float], w: dict[int, float], value: dict[int, float], scale: float) -> float:
     """Root of a rising function that is linear between the points where a name changes from sale to purchase."""
-    assert callable(function)
     kinks = sorted({value[i] / w[i] for i in w if w[i] != 0.0 and value[i] / w[i] > 0.0})
     low, high = 0.0, math.inf
     if function(0.0) >= 0.0:
@@ -414,6 +416,6 @@ def _root(function: object, w: dict[int, float], value: dict[int, float]) -> flo
             high = kink
             break
     if math.isinf(high):
-        high = 2.0 * low + 1.0
+        high = low + scale
     a, b = function(low), function(high)
     return float(low - a * (high - low) / (b - a))
