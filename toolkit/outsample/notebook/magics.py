@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-from IPython.core.getipython import get_ipython
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.display import display
 
@@ -173,8 +172,9 @@ class OutsampleMagics(Magics):
             ) from None
 
     def _place(self) -> str:
-        shell = get_ipython()
-        return "Cell" if shell is None else f"Cell In[{shell.execution_count}]"
+        # IPython counts up before a cell in some versions and after it in others; `In` ends with this cell.
+        number = len(self.shell.user_ns.get("In", ("",))) - 1
+        return f"Cell In[{number}]" if number > 0 else "Cell"
 
 
 def _words(line: str) -> list[str]:

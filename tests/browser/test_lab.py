@@ -1,0 +1,120 @@
+"""A cell in a real JupyterLab, looked at with a real browser, in light and dark."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from browser.lab import browser_path, jupyter_lab, open_notebook, run_all, set_theme
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+CELLS = [
+    "%load_ext outsample",
+    (
+        "%%backtest golden_cross -o result\nfast = 50\nslow = 200\nclose = data.get('close')\n"
+        "position = close.average(fast) > close.average(slow)"
+    ),
+    "%%backtest broken\nfast = 50\nposition = data.get('clos') > fast",
+    "result.verdict.level.name",
+]
+PICTURES = Path(os.environ.get("OUTSAMPLE_SCREENSHOTS", "build/screenshots"))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A page with the notebook run to its failing cell, and what the console said."""
+    if browser_path() is None:
+        assert os.environ.get("CI") != "true", "no Chromium: CI must have one"
+        pytest.skip("no Chromium on this machine: install the package chromium")
+    from playwright.sync_api import sync_playwright
+
+    folder = tmp_path_factory.mktemp("lab")
+    cells = [
+        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "source": text, "outputs": [], "execution_count": None}
+        for n, text in enumerate(CELLS)
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    (folder / "cell.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    with jupyter_lab(folder) as address, sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=browser_path(),
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"],
+        )
+        tab = browser.new_page(viewport={"width": 1280, "height": 1400})
+        tab.errors, tab.requests = [], []
+        tab.on("console", lambda message: tab.errors.append(message.text) if message.type == "error" else None)
+        tab.on("request", lambda request: tab.requests.append(request.url))
+        open_notebook(tab, address, "cell.ipynb")
+        run_all(tab)
+        tab.address = address
+        yield tab
+        browser.close()
+
+
+def _shot(page, name):
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(PICTURES / name))
+
+
+def test_the_report_is_shown_once_with_its_picture(page):
+    """One output for the cell: header, verdict, metrics, picture."""
+    report = page.locator(".jp-OutputArea-output .outsample")
+    assert report.count() == 1
+    text = report.inner_text()
+    for words in ("golden_cross", "PROFITABLE", "no look-ahead found", "Sharpe ratio", "kernel-confined"):
+        assert words in text
+    assert report.locator("img").evaluate("image => image.complete && image.naturalWidth > 500")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_it_is_readable_in_both_themes(page, theme):
+    """Text has a contrast of at least 4.5:1 on its background."""
+    set_theme(page, theme)
+    _shot(page, f"cell-{theme.split()[-1].lower()}.png")
+    contrast = page.locator(".jp-OutputArea-output .outsample td").first.evaluate(
+        """cell => {
+            const parse = text => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
+            const light = rgb => {
+                const linear = c => c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4;
+                const [r, g, b] = rgb.map(c => linear(c / 255));
+                return .2126 * r + .7152 * g + .0722 * b;
+            };
+            let node = cell, back = 'rgba(0, 0, 0, 0)';
+            while (node && /, 0\\)$|transparent/.test(back)) {
+                back = getComputedStyle(node).backgroundColor;
+                node = node.parentElement;
+            }
+            const [a, b] = [light(parse(getComputedStyle(cell).color)), light(parse(back))].sort((x, y) => y - x);
+            return (a + .05) / (b + .05);
+        }"""
+    )
+    assert contrast >= 4.5
+
+
+def test_an_error_points_at_the_line_of_the_cell(page):
+    """Category, line and hint, without any frame of ours; the cells below did not run."""
+    text = page.locator(
+        ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'], .jp-OutputArea-output"
+    ).all_inner_texts()
+    error = next(item for item in text if "DATA_MISSING" in item)
+    assert "Cell In[3], line 3" in error
+    assert "'close'" in error
+    assert "outsample/notebook" not in error
+
+
+def test_the_kernel_goes_on_after_the_error(page):
+    """The next cell runs."""
+    page.evaluate("() => { const n = window.jupyterapp.shell.currentWidget.content; n.activeCellIndex = 3; }")
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
+    page.wait_for_function("() => document.body.innerText.includes(\"'PROFITABLE'\")", timeout=30_000)
+
+
+def test_nothing_came_from_elsewhere_and_the_console_is_quiet(page):
+    """Works offline: every request went to this server; no errors in the console."""
+    others = [url for url in page.requests if not url.startswith((page.address, "data:", "blob:"))]
+    assert others == []
+    known = re.compile(r"favicon|WebSocket|websocket|language ?pack|translation", re.IGNORECASE)
+    assert [text for text in page.errors if not known.search(text)] == []
