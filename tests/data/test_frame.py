@@ -336,3 +336,44 @@ def test_memory_of_results_is_bounded(copies_on_write):
     small = FrameContext(memo=Memo(limit=size - 1))
     StrategyFrame.bind(plain, small, "close").average(3)
     assert len(small.memo) == 0
+
+
+EMPTY = {
+    "no rows": pd.DataFrame({"A": [], "B": []}, dtype=float, index=pd.DatetimeIndex([])),
+    "no columns": pd.DataFrame(index=pd.bdate_range("2024-01-01", periods=3)),
+    "one value": pd.DataFrame({"A": [1.0]}, index=pd.bdate_range("2024-01-01", periods=1)),
+}
+
+
+@pytest.mark.parametrize("name", list(EMPTY))
+def test_small_and_empty_frames_have_a_defined_result(name):
+    """No rows, no columns or one value: every operator returns a frame of the same shape."""
+    frame = StrategyFrame(EMPTY[name])
+    signal = frame > frame.quantile_row(0.5)
+    results = [
+        frame.average(3),
+        frame.rise(),
+        frame.is_largest(2),
+        frame.rank(),
+        frame.zscore_row(),
+        frame + frame,
+        signal.sustain(2),
+        signal.is_entry(),
+        signal.exit_when(signal),
+        signal.hold_until(signal, 1),
+        signal.cap(0.5),
+        signal.inverse_volatility(3, price=frame),
+        signal.scale_to_volatility(0.1, 3, price=frame),
+    ]
+    assert all(result.shape == frame.shape for result in results)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", "Float64", "object"])
+def test_other_number_types_are_read_as_floats(dtype):
+    """Whole numbers, single precision, nullable floats and objects give what float64 gives."""
+    plain = pd.DataFrame({"A": [1.0, 3.0, 2.0, 5.0], "B": [2.0, 2.0, 4.0, 1.0]})
+    ours = StrategyFrame(plain.astype(dtype))
+    same(ours.average(2), plain.rolling(2, min_periods=1).mean())
+    same(ours.rank(), plain.rank(axis=1))
+    same(ours.is_largest(1), pd.DataFrame(StrategyFrame(plain).is_largest(1)))
+    same(ours.rise(), plain > plain.shift(1))

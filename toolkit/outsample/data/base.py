@@ -117,7 +117,7 @@ def _binary(name: str, reflected: bool) -> Callable[[BaseFrame, object], object]
     plain = getattr(pd.DataFrame, dunder)
 
     def method(self: BaseFrame, other: object) -> object:
-        if isinstance(other, pd.Series) and isinstance(other.index, pd.DatetimeIndex) and len(self.columns):
+        if isinstance(other, pd.Series) and isinstance(other.index, pd.DatetimeIndex):
             spread = np.repeat(other.to_numpy()[:, None], len(self.columns), axis=1)
             other = BaseFrame(spread, index=other.index, columns=self.columns)
         if not isinstance(other, BaseFrame):
