@@ -89,7 +89,7 @@ def _hint(facts: Facts, name: str, top: str) -> str:
         return IMPORT_HINTS[top]
     if top in MODULES:
         children = sorted(item for item in MODULES if item.startswith(f"{top}.") and item.count(".") == 1)
-        return f"Allowed of {top}: {', '.join(children[:8])}{', ...' if len(children) > 8 else ''}." if children else ""
+        return f"Allowed of {top}: {', '.join(children[:8])}{', ...' if len(children) > 8 else '.'}" if children else ""
     return facts.guess(top, MODULES) or _ALLOWED
 
 

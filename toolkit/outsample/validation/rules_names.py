@@ -10,7 +10,9 @@ from outsample.validation.finding import Finding
 from outsample.validation.names import (
     DUNDER_NAMES,
     FILE_METHODS,
+    IMPORT_HINTS,
     INTERNAL_ATTRIBUTES,
+    MODULES,
     PRESET_NAMES,
     SAFE_BUILTINS,
 )
@@ -70,10 +72,18 @@ def check_names(facts: Facts) -> Iterator[Finding]:
         else:
             if every is None:
                 every = {item for item, _ in facts.bound} | SAFE_BUILTINS | PRESET_NAMES
-            hint = facts.guess(name, every) or "Assign it first; data, sim, pd and np are there without an import."
+            hint = _unknown_hint(facts, name, every)
             yield flag(
                 facts, node, "name-unknown", f"The name '{name}' is never assigned.", hint=hint, severity="warning"
             )
+
+
+def _unknown_hint(facts: Facts, name: str, every: set[str]) -> str:
+    if name in IMPORT_HINTS:
+        return IMPORT_HINTS[name]
+    if name in MODULES:
+        return f"Write import {name}."
+    return facts.guess(name, every) or "Assign it first; data, sim, pd and np are there without an import."
 
 
 def _denied(facts: Facts, node: ast.Name) -> Finding:

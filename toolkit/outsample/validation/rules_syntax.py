@@ -20,6 +20,9 @@ _KINDS = {
     "Await": ("await", "A strategy has nothing to wait for."),
     "TryStar": ("except*", "Write except."),
     "TypeAlias": ("type X = ...", "Write X = ..."),
+    "TypeVar": ("def f[T]", "Leave the type parameters out."),
+    "ParamSpec": ("def f[**P]", "Leave the type parameters out."),
+    "TypeVarTuple": ("def f[*T]", "Leave the type parameters out."),
 }
 # The only classes whose positional pattern binds the subject itself and calls no attribute.
 _SELF_MATCHING = frozenset(
