@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from outsample.alpha import alpha_backtest, forward_returns, signal_weights
+from outsample.data import Dataset
 from outsample.errors import ConfigError, DataInvalid
 
 DATES = pd.bdate_range("2022-01-03", periods=200)
@@ -175,6 +176,32 @@ def test_options_reach_the_engine():
     assert monthly.turnover < free.turnover / 5
     with pytest.raises(ConfigError, match="fee_ration"):
         alpha_backtest(signal, close, fee_ration=0.1)
+
+
+def test_names_outside_the_universe_have_no_signal():
+    """A dataset with a universe: a name counts only while it is a member."""
+    close = market(names=8)
+    members = pd.DataFrame(True, index=close.index, columns=close.columns)
+    members.iloc[:100, 0] = False
+    data = Dataset.from_frames({"close": close, "universe": members}, name="members")
+    signal = close.pct_change(fill_method=None)
+    result = alpha_backtest(signal, data, horizons=(1,))
+    assert (result.weights.iloc[:100, 0] == 0).all()
+    assert (result.weights.iloc[100:, 0] != 0).any()
+    assert result.coverage.iloc[50] == pytest.approx(7 / 8)
+
+
+def test_forward_returns_use_the_price_of_the_fills():
+    """Traded at the open, the oracle is of opens (T4)."""
+    close = market()
+    opens = close * np.exp(np.random.default_rng(83).normal(0, 0.01, close.shape))
+    frames = {"close": close, "open": opens, "high": close * 1.1, "low": close * 0.9}
+    data = Dataset.from_frames(frames, name="opens")
+    result = alpha_backtest(
+        opens.shift(-2) / opens.shift(-1), data, horizons=(1,), trade_at_price="open", fee_ratio=0.0
+    )
+    assert result.rank_ic[1].dropna().to_numpy() == pytest.approx(1.0)
+    assert result.equity.iloc[-1] > 5.0
 
 
 def test_cutting_the_data_changes_no_earlier_weight():

@@ -160,6 +160,27 @@ def test_operators_align_dates_and_symbols():
     assert (left > right)["A"].tolist() == [False, False, False]
 
 
+def test_alignment_is_its_definition_cell_by_cell():
+    """Each cell combines the last rows at or before its date of two frames of different dates and symbols."""
+    rng = np.random.default_rng(22)
+    days = pd.bdate_range("2024-01-01", periods=30)
+    for _ in range(N):
+        parts = []
+        for _ in range(2):
+            index = days[np.sort(rng.choice(30, rng.integers(1, 20), replace=False))]
+            columns = rng.permutation(list("ABCDEF"))[: rng.integers(1, 6)]
+            parts.append(pd.DataFrame(rng.integers(0, 9, (len(index), len(columns))), index=index, columns=columns))
+        left, right = parts
+        total = StrategyFrame(left) - StrategyFrame(right)
+        start = max(left.index[0], right.index[0])
+        assert total.index.tolist() == sorted(day for day in set(left.index) | set(right.index) if day >= start)
+        assert total.columns.tolist() == [name for name in left.columns if name in set(right.columns)]
+        for day in total.index:
+            for name in total.columns:
+                expected = left.loc[:day, name].iloc[-1] - right.loc[:day, name].iloc[-1]
+                assert total.loc[day, name] == expected
+
+
 def test_bool_frames_stay_bool_when_aligned():
     """Carrying forward invents no NaN, so signals stay bool."""
     days = pd.bdate_range("2024-01-01", periods=6)
