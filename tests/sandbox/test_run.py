@@ -227,20 +227,26 @@ def test_the_validator_rejects_before_anything_runs():
 
 
 def test_every_frame_arrives():
-    """Numbers, booleans, text, categories and dates arrive in the child as they are outside."""
+    """Numbers, booleans, tables of text and delisting dates arrive in the child as they are outside."""
     given = frames(days=30, symbols=4)
     close = given["close"]
+    given["adj_close"] = close * np.linspace(0.5, 1.0, 30)[:, None]
     given["flag"] = close > 100
-    given["count"] = close.round().astype("int64")
-    given["sector"] = pd.DataFrame("Tech", index=close.index, columns=close.columns)
+    given["factor"] = close.iloc[::5, :2]
+    given["sector"] = pd.Series(["Tech", "Bank", "Tech", "Oil"], index=close.columns)
+    given["delisted"] = pd.Series(pd.Timestamp("2014-02-05"), index=close.columns[:1])
     data = Dataset.from_frames(given, name="mixed")
-    source = "for key in data.keys():\n    frame = data.get(key)\n    print(key, frame.shape, sorted({str(t) for t in frame.dtypes}), frame.iloc[3, 2])"
-    printed = run(source, data).stdout.splitlines()
-    for line in printed:
-        key, outside = line.split()[0], data.frame(line.split()[0])
-        assert line.startswith(f"{key} {outside.shape}")
-        assert line.endswith(str(outside.iloc[3, 2]))
-    assert len(printed) == len(data.keys())
+    source = (
+        "for key in data.keys():\n    frame = data.frame(key)\n"
+        "    print(key, frame.shape, frame.index[2], list(frame.columns), repr(frame.iloc[3, 1]))\n"
+        "print(data.delisted.iloc[0], data.periods_per_year, data.benchmark, data.currency)"
+    )
+    expected = []
+    for key in data.keys():
+        frame = data.frame(key)
+        expected.append(f"{key} {frame.shape} {frame.index[2]} {list(frame.columns)} {frame.iloc[3, 1]!r}")
+    expected.append(f"{data.delisted.iloc[0]} {data.periods_per_year} {data.benchmark} {data.currency}")
+    assert run(source, data).stdout.splitlines() == expected
 
 
 def test_data_end_at_the_cut():

@@ -83,7 +83,6 @@ def server_environment() -> dict[str, str]:
         "PATH": os.defpath,
         "PYTHONPATH": os.pathsep.join(sorted(packages)),
         "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
         "LANG": "C.UTF-8",
         "OPENBLAS_NUM_THREADS": "1",

@@ -16,6 +16,9 @@ from outsample.sandbox.stubs import Notes
 __all__ = ["DataAccess", "Scene", "make_scene"]
 
 
+_OF_THE_DATASET = frozenset({"currency", "delisted", "frame", "periods_per_year", "preset", "survivors_only"})
+
+
 class DataAccess:
     """``data`` inside a strategy: read-only access to the frames of the run's dataset.
 
@@ -47,9 +50,11 @@ class DataAccess:
         return self._dataset.has(key)
 
     def __getattr__(self, name: str) -> object:
+        if name in _OF_THE_DATASET:
+            return getattr(self._dataset, name)
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(self._dataset, name)
+        raise AttributeError(f"Inside a strategy data has no {name!r}; it has get, keys, has, dates and symbols.")
 
     def __repr__(self) -> str:
         return f"<data {self.name!r}: {len(self.symbols)} symbols, {len(self.dates)} bars>"

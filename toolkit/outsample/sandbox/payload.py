@@ -204,6 +204,10 @@ class MappedDataset(Dataset):
         stamps = self._array(self._header["delisted"]).view("datetime64[ns]")
         return pd.Series(stamps, index=self._names)
 
+    @property
+    def _close(self) -> pd.DataFrame:  # type: ignore[override]
+        return self.frame("raw_close")
+
     def keys(self) -> list[str]:
         """Return the keys that `get` answers."""
         return list(self._header["frames"])
