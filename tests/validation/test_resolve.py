@@ -15,7 +15,8 @@ DANGEROUS = ("eval", "exec", "compile", "open", "__import__", "getattr", "setatt
 HOMES = {
     "collections", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "itertools", "math",
     "numpy", "operator", "pandas", "random", "re", "scipy", "sklearn", "statistics", "typing", "warnings", "builtins",
-    "dateutil", "abc", "_future__",
+    "dateutil", "abc", "bisect", "calendar", "cmath", "contextlib", "copy", "heapq", "json", "numbers", "time",
+    "_future__",
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ __all__ = ["check_lookahead", "look_ahead_lint"]
 _BACKWARD = frozenset({"bfill", "backfill"})
 _STATISTICS = frozenset({
     "mean", "std", "var", "median", "min", "max", "quantile", "skew", "kurt", "kurtosis", "sem", "corr", "cov",
-    "describe", "mode", "idxmax", "idxmin", "rank", "mad",
+    "describe", "mode", "idxmax", "idxmin", "mad",
 })  # fmt: skip
 # Methods whose result is still a table over time, of the same rows.
 _KEEPS = frozenset({
@@ -32,6 +32,7 @@ _KEEPS = frozenset({
 _WINDOWS = frozenset({"rolling", "expanding", "ewm", "groupby", "resample"})
 _CLOCK = frozenset({
     "pandas.Timestamp.now", "pandas.Timestamp.today", "pandas.Timestamp.utcnow", "datetime.datetime.now",
+    "time.time",
     "datetime.datetime.today", "datetime.datetime.utcnow", "datetime.date.today",
 })  # fmt: skip
 _CONFIRM = "The look-ahead check confirms or clears it."
@@ -120,7 +121,9 @@ class _Lint:
     def sample(self, call: ast.Call, func: ast.Attribute, scope: Scope) -> Iterator[Finding]:
         """Warn of statistics and fits over the whole sample."""
         name = func.attr
-        if name in _STATISTICS and not _across(call, position=0) and self.table(func.value, scope):
+        # ranks of these tables are across the names unless asked otherwise
+        whole = _along(call) if name == "rank" else name in _STATISTICS and not _across(call, position=0)
+        if whole and self.table(func.value, scope):
             if self.shown(call, scope):
                 return
             message = f".{name}() over all rows uses the whole sample, also what comes later."
@@ -230,6 +233,12 @@ def _across(call: ast.Call, *, position: int) -> bool:
     if axis is None and len(call.args) > position:
         axis = call.args[position]
     return isinstance(axis, ast.Constant) and axis.value in {1, "columns"} and axis.value is not True
+
+
+def _along(call: ast.Call) -> bool:
+    """Say whether a call is asked to work along time (axis=0)."""
+    axis = keyword(call, "axis") or (call.args[0] if call.args else None)
+    return isinstance(axis, ast.Constant) and axis.value in {0, "index"} and axis.value is not False
 
 
 def _backward(call: ast.Call) -> bool:

@@ -79,8 +79,14 @@ _SKLEARN = (
 # Every module that may be imported, with its names. Submodules are reached only if they stand here.
 MODULES: dict[str, ModulePolicy] = {
     "__future__": _only("annotations", "absolute_import", "division", "print_function", "unicode_literals"),
+    "abc": _only("ABC", "abstractmethod"),
+    "bisect": _open(),
+    "calendar": _only("day_abbr", "day_name", "isleap", "month_abbr", "month_name", "monthrange", "weekday"),
+    "cmath": _open(),
     "collections": _listed("UserString"),
     "collections.abc": _listed(),
+    "contextlib": _only("contextmanager", "nullcontext", "suppress"),
+    "copy": _only("copy", "deepcopy"),
     # make_dataclass builds source text from its arguments and executes it
     "dataclasses": _listed("make_dataclass"),
     "datetime": _listed(),
@@ -89,7 +95,9 @@ MODULES: dict[str, ModulePolicy] = {
     "fractions": _listed(),
     # singledispatch evaluates annotations; update_wrapper copies attributes whose names are strings
     "functools": _listed("singledispatch", "singledispatchmethod", "update_wrapper", "partialmethod"),
+    "heapq": _listed(),
     "itertools": _open(),
+    "json": _only("dumps", "loads"),
     "math": _open(),
     "numpy": _open(*_NUMPY_DENIED),
     "numpy.emath": _open(),
@@ -103,6 +111,7 @@ MODULES: dict[str, ModulePolicy] = {
     "numpy.polynomial.polynomial": _listed(),
     "numpy.random": _listed("test"),
     "numpy.strings": _listed(),
+    "numbers": _listed(),
     "operator": _listed("attrgetter", "methodcaller"),
     "pandas": _open(*_PANDAS_DENIED),
     "pandas.api": _only(),
@@ -132,6 +141,7 @@ MODULES: dict[str, ModulePolicy] = {
     "sklearn.dummy": _only("DummyClassifier", "DummyRegressor"),
     "sklearn.kernel_ridge": _only("KernelRidge"),
     "statistics": _listed(),
+    "time": _only("monotonic", "perf_counter", "process_time", "time"),
     # these evaluate strings as annotations
     "typing": _listed("get_type_hints", "ForwardRef", "evaluate_forward_ref", "no_type_check_decorator"),
     "warnings": _only("filterwarnings", "simplefilter", "catch_warnings", "warn", "resetwarnings"),
@@ -162,13 +172,10 @@ PRESET_MODULES = {"np": "numpy", "pd": "pandas"}
 PRESET_NAMES = frozenset({"data", "sim", "pd", "np"})
 
 IMPORT_HINTS = {
-    "abc": "A plain class does: raise NotImplementedError in what a subclass must define.",
     "asyncio": "A strategy runs from top to bottom; there is nothing to wait for.",
-    "copy": "Frames and arrays have .copy(); lists list(x) and dictionaries dict(x).",
     "csv": "Read with data.get(key); add the file to the dataset.",
     "glob": "Read with data.get(key); add the files to the dataset.",
     "io": "Read with data.get(key); add the file to the dataset.",
-    "json": "print(...) shows a value; a dictionary in the source holds constants.",
     "logging": "print(...) is captured and shown with the result.",
     "multiprocessing": "Run strategies in parallel from outside: outsample run ... --parallel N.",
     "numba": "pandas, numpy and the methods of the frames (average, rise, hold_until) are compiled already.",
@@ -188,7 +195,6 @@ IMPORT_HINTS = {
     "ta": "Write the formula with pandas, for example close.rolling(n).mean(), or use data.get(key).average(n).",
     "talib": "Write the formula with pandas, for example close.rolling(n).mean(), or use data.get(key).average(n).",
     "threading": "Run strategies in parallel from outside: outsample run ... --parallel N.",
-    "time": "The run is timed from outside; dates come from the index of the frames.",
     "tqdm": "Progress is shown from outside; loop over the values themselves.",
     "urllib": "A strategy has no network; load the data into a dataset first, then data.get(key).",
     "yfinance": "A strategy has no network; load the data into a dataset first, then data.get(key).",
@@ -230,7 +236,7 @@ INTERNAL_ATTRIBUTES = frozenset({
 # Methods that write files, whatever they are called on.
 FILE_METHODS = frozenset({
     "to_csv", "to_excel", "to_parquet", "to_pickle", "to_hdf", "to_sql", "to_feather", "to_stata", "to_clipboard",
-    "to_gbq", "to_orc", "to_iceberg", "tofile", "dump", "savefig", "write_csv", "write_html", "write_image",
+    "to_gbq", "to_orc", "to_iceberg", "tofile", "dump", "write_csv",
     "write_parquet", "savetxt", "fromfile", "memmap", "open_memmap",
 })  # fmt: skip
 
@@ -243,7 +249,7 @@ TEXT_METHODS = {
 # Methods that call another one by its name.
 DISPATCH_METHODS = frozenset({"agg", "aggregate", "apply", "transform"})
 
-PLOT_ATTRIBUTES = frozenset({"plot", "hist", "boxplot", "style"})
+PLOT_ATTRIBUTES = frozenset({"plot", "hist", "boxplot", "style", "savefig", "write_html", "write_image"})
 
 OPTION_PREFIXES = ("display.", "mode.", "future.", "precision", "max_", "chained_assignment")
 
