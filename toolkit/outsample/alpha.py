@@ -24,7 +24,7 @@ from outsample.data import Dataset
 from outsample.data.align import fitted, floats, truth
 from outsample.data.frame import StrategyFrame
 from outsample.data.normalise import as_pandas
-from outsample.data.ranking import rank_rows, top_rows
+from outsample.data.ranking import rank_rows, sorted_rows, top_rows
 from outsample.engine import Simulation, sim
 from outsample.engine.market import market_of
 from outsample.errors import ConfigError, DataInvalid, nearest
@@ -334,11 +334,17 @@ def _quantile_means(buckets: Array, later: Array, quantiles: int) -> pd.Series:
 def _hit_rate(scores: Array, later: Array) -> float:
     """Mean over dates of the share of names on the same side of the median in both."""
     both = ~np.isnan(scores) & ~np.isnan(later)
-    shares = []
-    for t in np.flatnonzero(both.sum(axis=0) >= 2):
-        s, r = scores[both[:, t], t], later[both[:, t], t]
-        shares.append(np.mean(np.sign(s - np.median(s)) == np.sign(r - np.median(r))))
-    return float(np.mean(shares)) if shares else math.nan
+    count = both.sum(axis=0)
+    s, r = (np.where(both, values, np.nan) for values in (scores, later))
+    same = np.sign(s - _medians(s, count)) == np.sign(r - _medians(r, count))
+    enough = count >= 2
+    return float(np.mean((same & both).sum(axis=0)[enough] / count[enough])) if enough.any() else math.nan
+
+
+def _medians(values: Array, count: Array) -> Array:
+    ordered = sorted_rows(values)
+    rows = np.arange(len(ordered))
+    return 0.5 * (ordered[rows, np.maximum(count - 1, 0) // 2] + ordered[rows, count // 2])
 
 
 def _summary(
