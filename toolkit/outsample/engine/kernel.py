@@ -89,24 +89,18 @@ def _solve(equity, blocked, leverage, after_cost, n, active, moves, value, want,
 
 
 def _log(fills, amounts, n, t, i, reason, signal, delta, price, fee, tax, slip):
-    """Append a fill; the arrays double when they are full."""
-    if n == fills.shape[0]:
-        more = np.empty((2 * n, 4), np.int64)
-        more[:n] = fills
-        fills = more
-        more_amounts = np.empty((2 * n, 5))
-        more_amounts[:n] = amounts
-        amounts = more_amounts
-    fills[n, 0] = t
-    fills[n, 1] = i
-    fills[n, 2] = reason
-    fills[n, 3] = signal
-    amounts[n, 0] = delta
-    amounts[n, 1] = price
-    amounts[n, 2] = fee
-    amounts[n, 3] = tax
-    amounts[n, 4] = slip
-    return fills, amounts, n + 1
+    """Note fill number n; past the end of the arrays it is only counted, and the caller runs again."""
+    if n < fills.shape[0]:
+        fills[n, 0] = t
+        fills[n, 1] = i
+        fills[n, 2] = reason
+        fills[n, 3] = signal
+        amounts[n, 0] = delta
+        amounts[n, 1] = price
+        amounts[n, 2] = fee
+        amounts[n, 3] = tax
+        amounts[n, 4] = slip
+    return n + 1
 
 
 def _trade(t, k, i, target, price, reason, signal, rates, units, mark, sums, out, fills, amounts, n):
@@ -143,8 +137,8 @@ def _trade(t, k, i, target, price, reason, signal, rates, units, mark, sums, out
         out[4, k] += tax_paid
         out[5, k] += slip_paid
         out[8, k] += abs(delta * price)
-        fills, amounts, n = _log(fills, amounts, n, t, i, reason, signal, delta, price, fee_paid, tax_paid, slip_paid)
-    return fills, amounts, n
+        n = _log(fills, amounts, n, t, i, reason, signal, delta, price, fee_paid, tax_paid, slip_paid)
+    return n
 
 
 def _judge(i, price, units, p0, peak, rates):
@@ -204,13 +198,11 @@ def _touch_all(
         waiting[i] = 0
         trades = volume.shape[0] == 0 or not volume[t, i] <= 0.0
         if trades and t < delisted[i] and _inside_limit(t, i, units[i] < 0.0, price, close, limit):
-            fills, amounts, n = _trade(
-                t, k, i, 0.0, price, reason, -1 - t, rates, units, mark, sums, out, fills, amounts, n
-            )
+            n = _trade(t, k, i, 0.0, price, reason, -1 - t, rates, units, mark, sums, out, fills, amounts, n)
         else:
             queue[i], queue_bar[i] = reason, t
             n_queue += 1
-    return fills, amounts, n, n_waiting, n_queue
+    return n, n_waiting, n_queue
 
 
 def make_kernel(*, stops: bool) -> Callable[..., object]:
@@ -248,6 +240,8 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
         mode,
         out,
         stale,
+        fills,
+        amounts,
     ):
         n = close.shape[1]
         leverage, position_limit, limit = rates[5], rates[6], rates[11]
@@ -264,14 +258,19 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
         value, prices, moves = np.zeros(n), np.zeros(n), np.zeros(n, np.uint8)
         p0, peak, queue_bar = np.zeros(n), np.zeros(n), np.zeros(n, np.int64)
         queue, stopped = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
-        fills, amounts, n_fills = np.empty((64 + 2 * len(names), 4), np.int64), np.empty((64 + 2 * len(names), 5)), 0
-        n_active, n_waiting, n_queue, decision, ruin, shortfall, residual = 0, 0, 0, 0, -1, 0.0, 0.0
+        n_fills, n_active, n_waiting, n_queue, decision = 0, 0, 0, 0, 0
+        ruin, shortfall, residual = -1, 0.0, 0.0
         sums = np.zeros(2)  # cash, and everything earned since the start
         sums[0] = rates[12]
         out[0, 0], out[1, 0] = rates[12], rates[12]
+        n_decisions = len(fill_bars)
         for t in range(first + 1, last + 1):
             k = t - first
-            if n_active > 0 and carries:
+            decides = decision < n_decisions and fill_bars[decision] == t
+            if n_active == 0 and not decides:  # nothing is held, nothing waits
+                out[0, k], out[1, k] = out[0, k - 1], sums[0]
+                continue
+            if carries:
                 short = 0.0
                 for a in range(n_active):
                     if units[active[a]] < 0.0:
@@ -283,7 +282,6 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                 sums[1] -= borrow + financing
                 out[6, k], out[7, k] = borrow, financing
 
-            decides = decision < len(fill_bars) and fill_bars[decision] == t
             if decides:  # merge the names of the decision into the sorted list of active names
                 a, b, c = 0, start[decision], 0
                 end = start[decision + 1]
@@ -298,10 +296,11 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                         b += 1
                     merged[c] = i
                     c += 1
-                active, merged, n_active = merged, active, c
+                active[:c] = merged[:c]
+                n_active = c
 
             if stops_on and touched and not at_open:
-                fills, amounts, n_fills, n_waiting, n_queue = _touch_all(
+                n_fills, n_waiting, n_queue = _touch_all(
                     t, k, n_active, active, close, opens, highs, lows, volume, delisted, limit, optimistic, units, p0,
                     peak, queue, queue_bar, stopped, waiting, rates, mark, sums, out, fills, amounts, n_fills,
                     n_waiting, n_queue,
@@ -320,7 +319,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                         if queue[i] and queue_bar[i] < t:
                             stopped[i] = 1
                             if _can_trade(t, i, units[i] < 0.0, trade, close, volume, delisted, limit):
-                                fills, amounts, n_fills = _trade(
+                                n_fills = _trade(
                                     t, k, i, 0.0, prices[a], queue[i], -1 - queue_bar[i],
                                     rates, units, mark, sums, out, fills, amounts, n_fills,
                                 )  # fmt: skip
@@ -417,7 +416,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                     if moves[a]:
                         goal = want[i] * m
                         if abs(goal - value[a]) > tiny or (goal == 0.0 and side != 0.0):
-                            fills, amounts, n_fills = _trade(
+                            n_fills = _trade(
                                 t, k, i, goal, prices[a], 0, signal[i], rates, units, mark, sums, out,
                                 fills, amounts, n_fills,
                             )  # fmt: skip
@@ -433,7 +432,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                         p0[i], peak[i] = prices[a], 1.0
 
             if stops_on and touched and at_open:
-                fills, amounts, n_fills, n_waiting, n_queue = _touch_all(
+                n_fills, n_waiting, n_queue = _touch_all(
                     t, k, n_active, active, close, opens, highs, lows, volume, delisted, limit, optimistic, units, p0,
                     peak, queue, queue_bar, stopped, waiting, rates, mark, sums, out, fills, amounts, n_fills,
                     n_waiting, n_queue,
@@ -456,9 +455,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                         price = mark[i] * rates[14]
                         sums[0] += units[i] * price
                         sums[1] += units[i] * (price - mark[i])
-                        fills, amounts, n_fills = _log(
-                            fills, amounts, n_fills, t, i, 4, -1 - t, -units[i], price, 0.0, 0.0, 0.0
-                        )
+                        n_fills = _log(fills, amounts, n_fills, t, i, 4, -1 - t, -units[i], price, 0.0, 0.0, 0.0)
                         units[i] = 0.0
                         missing[i] = 0
                         n_waiting -= waiting[i]
@@ -479,14 +476,14 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                     kept += 1
             n_active = kept
             equity = sums[0] + total
-            residual = max(residual, abs(rates[12] + sums[1] - equity) / max(equity, out[0, k - 1]))
+            gap, base = abs(rates[12] + sums[1] - equity), max(equity, out[0, k - 1])
+            if gap > residual * base:
+                residual = gap / base
             if equity <= _TINY * rates[12]:
                 for a in range(n_active):
                     i = active[a]
                     if units[i] != 0.0:
-                        fills, amounts, n_fills = _log(
-                            fills, amounts, n_fills, t, i, 5, -1 - t, -units[i], mark[i], 0.0, 0.0, 0.0
-                        )
+                        n_fills = _log(fills, amounts, n_fills, t, i, 5, -1 - t, -units[i], mark[i], 0.0, 0.0, 0.0)
                 ruin, shortfall = t, -equity
                 break
             out[0, k], out[1, k], out[2, k] = equity, sums[0], gross
@@ -505,7 +502,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                                 n_queue += 1
                                 n_waiting -= waiting[i]
                                 waiting[i] = 0
-        return fills[:n_fills].copy(), amounts[:n_fills].copy(), ruin, shortfall, residual
+        return n_fills, ruin, shortfall, residual
 
     _register_helpers()
     return jit(kernel, _SIGNATURE)
@@ -515,9 +512,9 @@ _TABLE = "Array(float64, 2, 'A', readonly=True)"
 _INTS = "Array(int64, 1, 'C', readonly=True)"
 _FLOATS = "Array(float64, 1, 'C', readonly=True)"
 _SIGNATURE = (
-    "Tuple((int64[:, ::1], float64[:, ::1], int64, float64, float64))("
+    "Tuple((int64, int64, float64, float64))("
     f"{', '.join([_TABLE] * 6)}, {_FLOATS}, {_INTS}, {_INTS}, {_INTS}, {_INTS}, {_FLOATS}, {_FLOATS}, "
-    f"int64, int64, int64, {_INTS}, float64[:, ::1], int64[::1])"
+    f"int64, int64, int64, {_INTS}, float64[:, ::1], int64[::1], int64[:, ::1], float64[:, ::1])"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +86,10 @@ class Market:
             )
 
 
+# A dataset never changes: its arrays are looked up once, however many simulations follow.
+_KNOWN: weakref.WeakKeyDictionary[Dataset, Market] = weakref.WeakKeyDictionary()
+
+
 def market_of(data: object) -> Market:
     """Return the arrays of a dataset, or of a plain frame of closes.
 
@@ -99,7 +104,10 @@ def market_of(data: object) -> Market:
         The frame cannot mean one thing: no dates, duplicates, prices that are not positive numbers.
     """
     if isinstance(data, Dataset):
-        return _from_dataset(data)
+        market = _KNOWN.get(data)
+        if market is None:
+            market = _KNOWN[data] = _from_dataset(data)
+        return market
     if isinstance(data, pd.Series):
         data = data.to_frame("asset" if data.name is None else data.name)
     if isinstance(data, pd.DataFrame):

@@ -35,7 +35,6 @@ def _walk_fills(fills, amounts, close, highs, lows, equity, year, borrow_rate, a
         if k >= 0:
             # Walk the bars since the last fill: excursions, largest weight, borrow.
             side = 1.0 if units[i] > 0.0 else -1.0
-            entry = floats[k, 1]
             for b in range(since[i], t + 1):
                 if b > since[i] and borrow_rate > 0.0 and side < 0.0:
                     floats[k, 5] += -units[i] * mark[i] * borrow_rate * year[b]
@@ -45,9 +44,10 @@ def _walk_fills(fills, amounts, close, highs, lows, equity, year, borrow_rate, a
                 if c == c:
                     mark[i] = c
                 e = equity[b - first]
-                if e > 0.0:
-                    floats[k, 0] = max(floats[k, 0], abs(units[i] * mark[i]) / e)
-                _excursion(k, b, i, side, entry, b > ints[k, 2] or at_open, close, highs, lows, floats)
+                held = abs(units[i] * mark[i])
+                if held > floats[k, 0] * e and e > 0.0:
+                    floats[k, 0] = held / e
+                _excursion(k, b, i, b > ints[k, 2] or at_open, close, highs, lows, floats)
             since[i] = t
         if closing:
             price = mark[i]
@@ -58,7 +58,7 @@ def _walk_fills(fills, amounts, close, highs, lows, equity, year, borrow_rate, a
             current[i] = k
             ints[k, 0], ints[k, 1], ints[k, 2] = i, signal, t
             floats[k, :] = 0.0
-            floats[k, 1] = price
+            floats[k, 1], floats[k, 6], floats[k, 7] = price, price, price
             cost[i], units[i], since[i], mark[i] = 0.0, 0.0, t, price
         before = units[i]
         after = before + delta
@@ -75,11 +75,11 @@ def _walk_fills(fills, amounts, close, highs, lows, equity, year, borrow_rate, a
                 floats[k, 4] += before * price
             ints[k, 3], ints[k, 4], ints[k, 5], ints[k, 6] = signal, t, reason, t - ints[k, 2]
             floats[k, 2] = price
-            side = 1.0 if before > 0.0 else -1.0
-            move = side * (price / floats[k, 1] - 1.0)
             if flat and at_close and signal != -1 - t and ints[k, 2] < t:
-                _excursion(k, t, i, side, floats[k, 1], True, close, highs, lows, floats)
-            floats[k, 6], floats[k, 7] = min(floats[k, 6], move), max(floats[k, 7], move)
+                _excursion(k, t, i, True, close, highs, lows, floats)
+            entry = floats[k, 1]
+            down, up = min(floats[k, 6], price) / entry - 1.0, max(floats[k, 7], price) / entry - 1.0
+            floats[k, 6], floats[k, 7] = (down, up) if before > 0.0 else (-up, -down)
             if floats[k, 0] == 0.0 and equity[t - first] > 0.0:
                 floats[k, 0] = abs(before * price) / equity[t - first]
             floats[k, 4] -= floats[k, 5]
@@ -91,8 +91,8 @@ def _walk_fills(fills, amounts, close, highs, lows, equity, year, borrow_rate, a
     return ints[:count].copy(), floats[:count].copy()
 
 
-def _excursion(k, b, i, side, entry, whole, close, highs, lows, floats):
-    """Widen the excursions of trade k by bar b: its high and low, or only its close."""
+def _excursion(k, b, i, whole, close, highs, lows, floats):
+    """Widen the range of prices of trade k by bar b: its high and low, or only its close."""
     c = close[b, i]
     if c != c:
         return
@@ -103,10 +103,8 @@ def _excursion(k, b, i, side, entry, whole, close, highs, lows, floats):
             up = max(up, high)
         if low == low:
             down = min(down, low)
-    best = side * ((up if side > 0.0 else down) / entry - 1.0)
-    worst = side * ((down if side > 0.0 else up) / entry - 1.0)
-    floats[k, 6] = min(floats[k, 6], worst)
-    floats[k, 7] = max(floats[k, 7], best)
+    floats[k, 6] = min(floats[k, 6], down)
+    floats[k, 7] = max(floats[k, 7], up)
 
 
 _TABLE = "Array(float64, 2, 'A', readonly=True)"

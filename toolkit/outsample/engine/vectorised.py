@@ -55,8 +55,6 @@ def run_kernel(problem: Problem) -> Record:
     touched = execution.touched_exit and execution.has_stops
     if touched:
         market.need(("open", "high", "low"), "touched_exit=True")
-    out = np.zeros((len(ROWS), plan.last - plan.first + 1))
-    stale = np.zeros(len(market.symbols), dtype=np.int64)
     mode = np.array(
         [
             plan.partial,
@@ -68,7 +66,8 @@ def run_kernel(problem: Problem) -> Record:
         ],
         dtype=np.int64,
     )
-    fills, amounts, ruin, shortfall, residual = _kernel(execution.has_stops)(
+    kernel = _kernel(execution.has_stops)
+    arguments = (
         market.close,
         market.trade_price(execution.trade_at_price),
         *((market.open, market.high, market.low) if touched else (_NO_TABLE,) * 3),
@@ -84,11 +83,24 @@ def run_kernel(problem: Problem) -> Record:
         plan.last,
         execution.delist_after,
         mode,
-        out,
-        stale,
     )
+    room = 64 + 2 * len(plan.targets.names)
+    while True:
+        out = np.zeros((len(ROWS), plan.last - plan.first + 1))
+        stale = np.zeros(len(market.symbols), dtype=np.int64)
+        fills, amounts = np.empty((room, 4), dtype=np.int64), np.empty((room, 5))
+        n, ruin, shortfall, residual = kernel(*arguments, out, stale, fills, amounts)
+        if n <= room:
+            break
+        room = n  # now it is known how many fills there are
     return Record(
-        bars=out, fills=fills, amounts=amounts, stale=stale, ruin=ruin, shortfall=shortfall, residual=residual
+        bars=out,
+        fills=fills[:n],
+        amounts=amounts[:n],
+        stale=stale,
+        ruin=ruin,
+        shortfall=shortfall,
+        residual=residual,
     )
 
 

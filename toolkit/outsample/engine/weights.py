@@ -9,10 +9,10 @@ import numpy as np
 from outsample.errors import DataInvalid
 from outsample.jit import jit
 
-__all__ = ["TINY_WEIGHT", "Targets", "target_weights"]
+__all__ = ["Targets", "target_weights"]
 
-# Weights closer than this are the same weight.
-TINY_WEIGHT = 1e-12
+# Entries that are reserved before they are counted; untouched memory costs nothing.
+_FIRST_ROOM = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,17 +81,23 @@ def target_weights(  # noqa: PLR0913 - the arguments of one kernel
     DataInvalid
         A weight is infinite.
     """
-    kept, start, names, weights = _rows(
-        values, rows, columns, member, float(leverage), float(limit), bool(only_changes)
-    )
+    room = min(len(rows) * len(columns), _FIRST_ROOM)
+    while True:
+        names, weights = np.empty(room, dtype=np.int64), np.empty(room)
+        kept, start = _rows(
+            values, rows, columns, member, float(leverage), float(limit), bool(only_changes), names, weights
+        )
+        if start[-1] <= room:
+            break
+        room = int(start[-1])  # now it is known how many there are
     if len(kept) and kept[0] < 0:
         raise DataInvalid(
             f"position has an infinite weight in row {rows[-1 - kept[0]]}.", hint="Replace it: position.clip(-1, 1)."
         )
-    return kept, Targets(start=start, names=names, weights=weights)
+    return kept, Targets(start=start, names=names[: start[-1]].copy(), weights=weights[: start[-1]].copy())
 
 
-def _normalise_rows(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - a kernel
+def _normalise_rows(  # noqa: C901, PLR0912, PLR0913, PLR0917 - a kernel
     values: np.ndarray,
     rows: np.ndarray,
     columns: np.ndarray,
@@ -99,12 +105,12 @@ def _normalise_rows(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - a kerne
     leverage: float,
     limit: float,
     only_changes: bool,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    names: np.ndarray,
+    weights: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     n_rows, n = len(rows), len(columns)
     kept = np.empty(n_rows, np.int64)
     start = np.zeros(n_rows + 1, np.int64)
-    capacity = max(64, n)
-    names, weights = np.empty(capacity, np.int64), np.empty(capacity)
     now, before = np.zeros(n), np.zeros(n)
     count, used = 0, 0
     for k in range(n_rows):
@@ -118,7 +124,7 @@ def _normalise_rows(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - a kerne
                     x = 0.0
                 elif abs(x) == np.inf:
                     kept[0] = -1 - k
-                    return kept[:1].copy(), start[:2].copy(), names[:0].copy(), weights[:0].copy()
+                    return kept[:1].copy(), start[:1].copy()
             now[j] = x
             total += abs(x)
         scale = max(total / leverage, 1.0)
@@ -134,30 +140,25 @@ def _normalise_rows(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - a kerne
                 changed = True
         if not changed:
             continue
-        if used + n > capacity:
-            capacity = 2 * (capacity + n)
-            more_names, more_weights = np.empty(capacity, np.int64), np.empty(capacity)
-            more_names[:used] = names[:used]
-            more_weights[:used] = weights[:used]
-            names, weights = more_names, more_weights
         for j in range(n):
             before[j] = now[j]
             if now[j] != 0.0:
-                names[used] = j
-                weights[used] = now[j]
+                if used < len(names):
+                    names[used] = j
+                    weights[used] = now[j]
                 used += 1
         kept[count] = k
         count += 1
         start[count] = used
-    return kept[:count].copy(), start[: count + 1].copy(), names[:used].copy(), weights[:used].copy()
+    return kept[:count].copy(), start[: count + 1].copy()
 
 
-_ROWS_RESULT = "Tuple((int64[::1], int64[::1], int64[::1], float64[::1]))"
+_ROWS_RESULT = "Tuple((int64[::1], int64[::1]))"
 _rows = jit(
     _normalise_rows,
     [
         f"{_ROWS_RESULT}(Array({kind}, 2, 'A', readonly=True), int64[::1], int64[::1], "
-        "Array(boolean, 2, 'A', readonly=True), float64, float64, boolean)"
+        "Array(boolean, 2, 'A', readonly=True), float64, float64, boolean, int64[::1], float64[::1])"
         for kind in ("float64", "boolean")
     ],
 )
