@@ -17,10 +17,10 @@ LAYERS: list[list[str]] = [
     ["data", "strategy"],
     ["validation", "stats", "engine", "metrics"],
     ["sandbox"],
-    ["classify", "pipeline"],
+    ["classify", "request", "pipeline"],
     ["research", "alpha"],
     ["store", "interop", "report", "jobs"],
-    ["result", "api"],
+    ["trials", "result", "api"],
     ["notebook", "cli", "testing", "widgets", "__main__"],
 ]
 RANK = {name: (layer, place) for layer, names in enumerate(LAYERS) for place, name in enumerate(names)}

@@ -6,11 +6,11 @@ import pytest
 @pytest.fixture
 def store_url(tmp_path, monkeypatch):
     """A fresh configured store."""
-    from outsample import api
+    from outsample.trials import default_store
 
     monkeypatch.setenv("OUTSAMPLE_STORE", str(tmp_path / "store.db"))
     yield str(tmp_path / "store.db")
-    api.default_store().close()
+    default_store().close()
 
 
 @pytest.fixture

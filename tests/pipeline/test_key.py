@@ -6,11 +6,11 @@ import sys
 import pandas as pd
 import pytest
 
-from outsample import pipeline
+from outsample import request as request_module
 from outsample.config import Conventions, SandboxPolicy, Thresholds
 from outsample.data import Dataset, load
 from outsample.errors import ConfigError, DataMissing
-from outsample.pipeline import Request, request_key
+from outsample.request import Request, request_key
 from outsample.strategy import Strategy
 
 SOURCE = "fast = 20\nposition = data.get('close').average(fast) > data.get('close').average(60)\n"
@@ -76,11 +76,11 @@ def test_one_changed_cell_changes_the_key(data):
 def test_semantics_and_versions_are_in_the_key(data, monkeypatch):
     """A raised constant, another minor version of pandas: another key."""
     base = key(data)
-    monkeypatch.setattr(pipeline, "SEMANTICS", pipeline.SEMANTICS + 1)
+    monkeypatch.setattr(request_module, "SEMANTICS", request_module.SEMANTICS + 1)
     raised = key(data)
     assert raised != base
     monkeypatch.undo()
-    monkeypatch.setattr(pipeline.pd, "__version__", "9.9.9")
+    monkeypatch.setattr(request_module.pd, "__version__", "9.9.9")
     assert key(data) != base
 
 
@@ -99,7 +99,7 @@ def test_spellings_of_a_date_are_one_key(data):
 def test_the_key_is_equal_in_another_process(data):
     """Hash seeds and processes do not matter."""
     program = (
-        "from outsample.data import load\nfrom outsample.pipeline import Request, request_key\n"
+        "from outsample.data import load\nfrom outsample.request import Request, request_key\n"
         "from outsample.strategy import Strategy\n"
         f"print(request_key(Request(strategy=Strategy.from_source({SOURCE!r}), data=load('synthetic:3x80?seed=1'))))"
     )

@@ -55,7 +55,7 @@ def run(task):
     if process == 0:
         try:
             child(task, writer)
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever an attack raises
             import traceback
 
             traceback.print_exc()

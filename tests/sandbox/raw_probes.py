@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import sys
+from pathlib import Path
 
 import pandas  # noqa: F401 - its threads and descriptors must not change anything
 
@@ -19,15 +20,14 @@ from outsample.sandbox.linux import MACHINE
 off, user, folder = sys.argv[1], sys.argv[2], sys.argv[3]
 victim = int(sys.argv[4])
 port = int(sys.argv[5])
-with open(os.path.join(os.path.dirname(__file__), "syscall_numbers.json"), encoding="ascii") as stream:
-    NR = json.load(stream)[MACHINE]
+NR = json.loads(Path(__file__).with_name("syscall_numbers.json").read_text(encoding="ascii"))[MACHINE]
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
 buffer = ctypes.create_string_buffer(4096)
 place = ctypes.addressof(buffer)
-path = os.path.join(folder, "canary").encode()
-new = os.path.join(folder, "new").encode()
+path = bytes(Path(folder, "canary"))
+new = bytes(Path(folder, "new"))
 AT = -100
 tcp = socket.socket()
 address = ctypes.create_string_buffer(bytes([2, 0]) + port.to_bytes(2, "big") + bytes([127, 0, 0, 1]) + bytes(8), 16)

@@ -82,7 +82,7 @@ class Range:
         }
         text = path.read_text(encoding="utf-8")
         for name, value in places.items():
-            text = text.replace("{%s}" % name, str(value))
+            text = text.replace(f"{{{name}}}", str(value))
         return text
 
     def harm(self, kind, text, seen):
@@ -180,7 +180,7 @@ def test_sandbox_alone_stops_attack(path, targets):
     """With the validator off the harm does not happen, and the run ends as documented."""
     expected = header(path)
     started = time.monotonic()
-    seconds = LIMIT_SECONDS if expected["category"] in ("cpu",) else 10.0
+    seconds = LIMIT_SECONDS if expected["category"] == "cpu" else 10.0
     result = run(targets.source(path), timeout=seconds, memory_mb=LIMIT_MB)
     took = time.monotonic() - started
     assert result.status.value in expected["expect"].split("|"), (result.status, result.error, result.traceback)

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sandbox.support import frames, run, toy
 
 from outsample.config import SandboxPolicy
 from outsample.data import Dataset
@@ -11,6 +10,7 @@ from outsample.errors import ConfigError
 from outsample.model import Status
 from outsample.sandbox import run_sandboxed
 from outsample.strategy import Strategy
+from sandbox.support import frames, run, toy
 
 CLOSE = "close = data.get('close')\n"
 
@@ -152,8 +152,8 @@ def test_invalid_tables_are_no_result(source, words):
 def test_output_is_kept_to_its_limit_and_counted():
     """Both streams come in their order, cut at the limit; all bytes are counted; escapes are shown, not obeyed."""
     source = (
-        CLOSE
-        + "import sys\nprint('one')\nprint('two', file=sys.stderr)\nprint('\\x1b[2J' + 'x' * 9000)\nposition = close > 0"
+        CLOSE + "import sys\nprint('one')\nprint('two', file=sys.stderr)\n"
+        "print('\\x1b[2J' + 'x' * 9000)\nposition = close > 0"
     )
     result = run(source, output_kb=4)
     assert result.stdout.startswith("one\ntwo\n␛[2Jxxx")
@@ -198,8 +198,8 @@ def test_a_run_leaves_nothing_for_the_next():
 def test_sim_answers_inside():
     """Inside a strategy sim answers with a simulation under finlab's names; an unknown name says ours."""
     source = (
-        CLOSE
-        + "report = sim(close > 0)\nprint(len(report.creturn), report.position.shape, report.get_trades().shape[0] > 0)\n"
+        CLOSE + "report = sim(close > 0)\n"
+        "print(len(report.creturn), report.position.shape, report.get_trades().shape[0] > 0)\n"
     )
     result = run(source)
     assert result.stdout == "250 (250, 5) True\n", result.traceback
@@ -242,7 +242,7 @@ def test_every_frame_arrives():
         "print(data.delisted.iloc[0], data.periods_per_year, data.benchmark, data.currency)"
     )
     expected = []
-    for key in data.keys():
+    for key in data:
         frame = data.frame(key)
         expected.append(f"{key} {frame.shape} {frame.index[2]} {list(frame.columns)} {frame.iloc[3, 1]!r}")
     expected.append(f"{data.delisted.iloc[0]} {data.periods_per_year} {data.benchmark} {data.currency}")

@@ -14,8 +14,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sandbox.support import run, toy
-from scale import SCALE
 
 from outsample.config import SandboxPolicy
 from outsample.errors import SandboxCrashed
@@ -24,6 +22,8 @@ from outsample.sandbox import arun_sandboxed, close_server, run_sandboxed
 from outsample.sandbox.client import ServerProcess, get_server
 from outsample.sandbox.report import describe
 from outsample.sandbox.run import RunRequest, execute_request
+from sandbox.support import run, toy
+from scale import SCALE
 
 GOOD = "position = data.get('close') > 0"
 
@@ -71,10 +71,10 @@ def test_a_server_killed_during_a_run_is_a_crash():
 
 
 def test_the_server_holds_no_data():
-    """After a run of 40 MB of data the server's own memory is what it was."""
+    """After a run of 20 MB of data the server's own memory is what it was."""
     server = psutil.Process(get_server().process)
     before = server.memory_info().rss
-    run(GOOD, toy(2500, 2000))
+    run(GOOD, toy(2500, 1000))
     assert server.memory_info().rss - before < 10 << 20
     mapped = sum(place.size for place in server.memory_maps() if "outsample-data" in place.path)
     assert mapped < 1 << 20, "only the small invented data of its warm-up"
@@ -263,9 +263,8 @@ def test_nothing_leaks_over_many_runs():
 
 def test_payloads_go_with_their_dataset():
     """The memory file of a dataset is closed when the dataset is gone."""
-    from sandbox.support import frames
-
     from outsample.data import Dataset
+    from sandbox.support import frames
 
     data = Dataset.from_frames(frames(seed=5), name="short-lived")
     run(GOOD, data)

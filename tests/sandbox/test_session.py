@@ -3,12 +3,12 @@
 import threading
 
 import pytest
-from sandbox.support import run, toy
 
 from outsample.config import SandboxPolicy
 from outsample.errors import ConfigError
 from outsample.model import Status
 from outsample.sandbox import SandboxSession
+from sandbox.support import run, toy
 
 SOURCE = "n = 5\nclose = data.get('close')\nposition = close > close.rolling(n).mean()\n"
 

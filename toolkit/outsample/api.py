@@ -4,42 +4,31 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import datetime
-import functools
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-import pandas as pd
-
 from outsample import errors
-from outsample.classify import Evidence, Judgement, failed, judge
 from outsample.config import Conventions, Costs, Execution, SandboxPolicy
 from outsample.data import Dataset, load
-from outsample.data.content import frame_id
 from outsample.model import Positions
-from outsample.pipeline import Outcome, Request, request_key, run
+from outsample.pipeline import Outcome, run
+from outsample.request import Request, request_key
 from outsample.research.lookahead import LookaheadReport, check_lookahead
 from outsample.research.objective import Objective
-from outsample.research.sweep import SweepRuns, run_sweep
-from outsample.research.walk_forward import Plan, run_walk_forward
-from outsample.result import Result, Sweep, WalkForward
-from outsample.settings import Settings, load_settings
-from outsample.stats import deflated_sharpe
-from outsample.store import Store, Trial
+from outsample.research.walk_forward import Plan
+from outsample.result import Result, Sweep, WalkForward, walk_forward_of
+from outsample.settings import load_settings
+from outsample.store import Store
 from outsample.strategy import Literal, Strategy
+from outsample.trials import failed_trial, judged, ledger_of, record, swept, trial_of
 
 __all__ = [
     "backtest",
-    "default_store",
     "make_request",
     "run_request",
     "sweep",
-    "sweep_of",
     "walk_forward",
-    "walk_forward_of",
     "with_out_of_sample",
 ]
 
@@ -144,7 +133,7 @@ def make_request(  # noqa: PLR0913 - gathers what the rims parse
     if params:
         source = source.with_params(**params)
     if isinstance(data, str):
-        data = load(data, store=_opened(store))
+        data = load(data, store=ledger_of(store)[0])
     return Request(
         strategy=source,
         data=data,
@@ -170,7 +159,7 @@ def run_request(
     """Run a request, check for look-ahead, record the trial, judge."""
     if lookahead not in (True, False, "auto"):
         raise errors.ConfigError(f"lookahead must be 'auto', True or False. Got {lookahead!r}.")
-    ledger, notes = _ledger(store)
+    ledger, notes = ledger_of(store)
     began = time.perf_counter()
     key = request_key(request)
     try:
@@ -178,15 +167,15 @@ def run_request(
         # Name, limits and source text are this request's; everything that follows from the key is known.
         outcome = run(request, on_stage=on_stage) if known is None else dataclasses.replace(known, request=request)
     except errors.OutsampleError as error:
-        _record(ledger, _failed_trial(request, error))
+        record(ledger, failed_trial(request, error))
         raise
     wall = time.perf_counter() - began
     report = _known.report(key, lookahead) if use_cache else None
     if report is None:
         report = _checked(outcome, lookahead, wall, on_stage)
     _known.keep(key, outcome, lookahead, report)
-    notes = (*notes, *_record(ledger, _trial(outcome, wall)))
-    judgement = _judged(outcome, report, ledger)
+    notes = (*notes, *record(ledger, trial_of(outcome, wall)))
+    judgement = judged(outcome, report, ledger)
     usage = {
         "stages": {**outcome.seconds, "look-ahead": 0.0 if report is None else report.seconds},
         "wall_seconds": time.perf_counter() - began,
@@ -232,27 +221,7 @@ def sweep(  # noqa: PLR0913 - pinned by the public interface
         Every combination is recorded as a trial.
     """
     request = make_request(strategy, data, params=params, options=options, store=store)
-    return sweep_of(request, grid, objective=objective, n_jobs=n_jobs, store=store)
-
-
-def sweep_of(
-    request: Request,
-    grid: Mapping[str, Sequence[Literal]],
-    *,
-    objective: Objective = "sharpe",
-    n_jobs: int | None = None,
-    store: Store | bool | None = None,
-    on_done: Callable[[int, int], None] | None = None,
-) -> Sweep:
-    """Sweep a request; see `sweep`."""
-    ledger, _ = _ledger(store)
-    runs = run_sweep(request, grid, objective=objective, n_jobs=n_jobs, on_done=on_done)
-    for combination in runs.combinations:
-        if combination.outcome is not None:
-            _record(ledger, dataclasses.replace(_trial(combination.outcome, None), kind="sweep"))
-        elif combination.error is not None:
-            _record(ledger, dataclasses.replace(_failed_trial(combination.request, combination.error), kind="sweep"))
-    return Sweep(runs=runs)
+    return Sweep(runs=swept(request, grid, objective=objective, n_jobs=n_jobs, store=store))
 
 
 def walk_forward(  # noqa: PLR0913 - pinned by the public interface
@@ -313,27 +282,10 @@ def walk_forward(  # noqa: PLR0913 - pinned by the public interface
     return walk_forward_of(request, grid, plan=plan, objective=objective, n_jobs=n_jobs, store=store)
 
 
-def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a request
-    request: Request,
-    grid: Mapping[str, Sequence[Literal]],
-    *,
-    plan: Plan | None = None,
-    objective: Objective = "sharpe",
-    n_jobs: int | None = None,
-    store: Store | bool | None = None,
-    on_done: Callable[[int, int], None] | None = None,
-    **windows: object,
-) -> WalkForward:
-    """Walk a request forward; see `walk_forward`."""
-    chosen = plan or Plan(**windows)  # type: ignore[arg-type]
-    runs: SweepRuns = sweep_of(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done).runs
-    return WalkForward(run=run_walk_forward(runs, chosen))
-
-
 def with_out_of_sample(result: Result, walk: WalkForward, store: Store | bool | None = None) -> Result:
     """Return the result judged again, with the evidence of a walk-forward and its trials."""
-    ledger, _ = _ledger(store)
-    judgement = _judged(result.outcome, result.lookahead, ledger, out_of_sample=walk.metrics.sharpe)
+    ledger, _ = ledger_of(store)
+    judgement = judged(result.outcome, result.lookahead, ledger, out_of_sample=walk.metrics.sharpe)
     return dataclasses.replace(result, judgement=judgement)
 
 
@@ -388,129 +340,6 @@ def _checked(outcome: Outcome, lookahead: bool | str, wall: float, on_stage: Pro
         baseline=positions,
         seed=request.seed,
         budget=3.0 * wall + 2.0 if lookahead == "auto" else None,
-    )
-
-
-def _judged(
-    outcome: Outcome, report: LookaheadReport | None, ledger: Store | None, *, out_of_sample: float | None = None
-) -> Judgement:
-    """The judgement as of now: it depends on the ledger, and says when it was read."""
-    evidence = Evidence(
-        lookahead_clean=None if report is None else report.clean,
-        undeclared_costs=outcome.undeclared_costs,
-        out_of_sample_sharpe=out_of_sample,
-    )
-    if ledger is not None:
-        counted = ledger.count("dataset", outcome.request.data.name)
-        n = max(counted.n, 1)
-        evidence = dataclasses.replace(
-            evidence,
-            n_trials=n,
-            trials_variance=counted.variance,
-            deflated_sharpe=_deflated(outcome, n, counted.variance),
-            as_of=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        )
-    return judge(outcome.verdict, evidence, thresholds=outcome.request.thresholds)
-
-
-def _deflated(outcome: Outcome, n_trials: int, variance: float) -> float | None:
-    measured, n = outcome.metrics, len(outcome.simulation.returns)
-    sharpe = _per_period(outcome)
-    moments = (measured.skewness, measured.kurtosis)
-    if sharpe is None or math.isnan(variance) or n < 3 or not all(map(math.isfinite, moments)):
-        return None
-    value = deflated_sharpe(
-        sharpe, n, n_trials=n_trials, trials_variance=variance, skewness=moments[0], kurtosis=moments[1]
-    )
-    return None if math.isnan(value) else float(value)
-
-
-def _per_period(outcome: Outcome) -> float | None:
-    """Sharpe ratio per bar: what statistics of trials compare."""
-    periods = outcome.simulation.periods_per_year
-    sharpe = outcome.metrics.sharpe / math.sqrt(periods)
-    return sharpe if math.isfinite(sharpe) else None
-
-
-# -- the ledger
-
-
-@functools.cache
-def _store_at(url: str | None) -> Store:
-    return Store.open(url)
-
-
-def default_store() -> Store:
-    """Return the configured store, opened once per process."""
-    return _store_at(load_settings().store)
-
-
-def _opened(store: Store | bool | None) -> Store | None:
-    return _ledger(store)[0]
-
-
-def _ledger(store: Store | bool | None) -> tuple[Store | None, tuple[str, ...]]:
-    """The store to record in; one that cannot be opened is a warning, not the end of a backtest."""
-    settings: Settings = load_settings()
-    if store is False or (store is None and settings.store == "none"):
-        return None, ()
-    if isinstance(store, Store):
-        return store, ()
-    try:
-        return default_store(), ()
-    except errors.StoreError as error:
-        return None, (f"This trial is not recorded: {error}",)
-
-
-def _record(ledger: Store | None, trial: Trial) -> tuple[str, ...]:
-    if ledger is None:
-        return ()
-    try:
-        ledger.record(trial)
-    except errors.StoreError as error:
-        return (f"This trial is not recorded: {error}",)
-    return ()
-
-
-def _common(request: Request) -> dict[str, object]:
-    strategy, data = request.strategy, request.data
-    return {
-        "result_key": request_key(request),
-        "name": strategy.name,
-        "dataset": data.name,
-        "snapshot_id": data.id,
-        "family": strategy.sha,
-        "source": strategy.source,
-        "parameters": dict(strategy.values),
-    }
-
-
-def _trial(outcome: Outcome, wall: float | None) -> Trial:
-    simulation, measured = outcome.simulation, outcome.metrics
-    returns: pd.Series = simulation.returns
-    return Trial(
-        **_common(outcome.request),  # type: ignore[arg-type]
-        start_date=str(simulation.equity.index[0]),
-        end_date=str(simulation.equity.index[-1]),
-        n_returns=len(returns),
-        sharpe=measured.sharpe,
-        sharpe_per_period=_per_period(outcome),
-        total_return=measured.total_return,
-        max_drawdown=measured.max_drawdown,
-        success_level=int(outcome.verdict.level),
-        error_category=None if outcome.verdict.error_category is None else outcome.verdict.error_category.value,
-        returns_hash=frame_id(returns.astype(np.float64).to_frame("returns")),
-        wall_seconds=wall,
-    )
-
-
-def _failed_trial(request: Request, error: errors.OutsampleError) -> Trial:
-    verdict = failed(error)
-    return Trial(
-        **_common(request),  # type: ignore[arg-type]
-        status="failed",
-        error_category=None if verdict.error_category is None else verdict.error_category.value,
-        error_message=verdict.error_message,
     )
 
 

@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from outsample import __version__
 from outsample.errors import ConfigError, DataError, MissingExtra, OutsampleError, StoreError
@@ -16,6 +17,8 @@ from outsample.errors import ConfigError, DataError, MissingExtra, OutsampleErro
 __all__ = ["main"]
 
 DONE, FAILED, COULD_NOT_RUN = 0, 1, 2
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 _CANNOT_RUN = (ConfigError, DataError, StoreError, MissingExtra)
 
 
@@ -41,13 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from outsample.notebook.arguments import add_run_options
-
     parser = argparse.ArgumentParser(
         prog="outsample", description="Backtests whose numbers can be believed.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"outsample {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for add in (_add_run, _add_report, _add_runs, _add_warm):
+        add(commands)
+    return parser
+
+
+def _add_run(commands: Commands) -> None:
+    from outsample.notebook.arguments import add_run_options
 
     run = commands.add_parser(
         "run",
@@ -63,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--html", metavar="FILE", help="write the report as a self-contained page")
     run.set_defaults(command=_run)
 
+
+def _add_report(commands: Commands) -> None:
     report = commands.add_parser(
         "report",
         help="execute a notebook with parameters",
@@ -75,15 +85,18 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("-o", dest="output", metavar="FILE", help="the executed notebook")
     report.set_defaults(command=_report)
 
+
+def _add_runs(commands: Commands) -> None:
     runs = commands.add_parser("runs", help="list recorded results", allow_abbrev=False)
     runs.add_argument("name", nargs="?", help="only strategies of this name")
     runs.add_argument("--limit", type=int, default=20)
     runs.add_argument("--json", action="store_true", help="print JSON")
     runs.set_defaults(command=_runs)
 
+
+def _add_warm(commands: Commands) -> None:
     warm = commands.add_parser("warm", help="compile every kernel and start a sandbox once", allow_abbrev=False)
     warm.set_defaults(command=_warm)
-    return parser
 
 
 def _run(parsed: argparse.Namespace) -> int:
@@ -157,10 +170,10 @@ def _report(parsed: argparse.Namespace) -> int:
 
 
 def _runs(parsed: argparse.Namespace) -> int:
-    from outsample import api
+    from outsample.trials import default_store
 
     columns = ["created_at", "name", "dataset", "sharpe", "total_return", "max_drawdown", "success_level", "status"]
-    table = api.default_store().runs(name=parsed.name, limit=parsed.limit)[columns]
+    table = default_store().runs(name=parsed.name, limit=parsed.limit)[columns]
     print(table.to_json(orient="records", date_format="iso") if parsed.json else table.to_string(index=False))
     return DONE
 

@@ -207,7 +207,7 @@ MARKETS: Mapping[str, MarketPreset] = {
     )
 }
 
-# What finlab's own sim does when nothing is said.
+# finlab's own defaults.
 FINLAB_DEFAULTS: Mapping[str, Any] = {"fee_ratio": 0.001425, "tax_ratio": 0.003, "allocation": "pre_cost"}
 
 
@@ -392,9 +392,7 @@ def _as_resample(value: object) -> str | Dates | None:
     if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
         dates = [_as_timestamp("resample", item) for item in value]
         return tuple(sorted({date for date in dates if date is not None}))
-    raise ConfigError(
-        f"resample must be a frequency such as 'ME', a list of dates, or None. Got {value!r}.",
-    )
+    raise ConfigError(f"resample must be a frequency such as 'ME', a list of dates, or None. Got {value!r}.")
 
 
 def _naive(stamp: pd.Timestamp) -> pd.Timestamp:

@@ -7,11 +7,9 @@ ledger, a clock that matters, or a setting: what depends on those is added by th
 
 from __future__ import annotations
 
-import dataclasses
-import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -21,84 +19,24 @@ import pandas as pd
 from outsample import errors
 from outsample.canonical import canonical_json, digest
 from outsample.classify import classify_success
-from outsample.config import (
-    FINLAB_DEFAULTS,
-    Conventions,
-    Costs,
-    Execution,
-    SandboxPolicy,
-    Thresholds,
-    option_names,
-    resolve_options,
-)
+from outsample.config import Costs, Execution, SandboxPolicy
 from outsample.data import Dataset
 from outsample.data.content import frame_id
-from outsample.engine import Simulation, get_engine, simulate
+from outsample.engine import Simulation, simulate
 from outsample.metrics import Metrics, measure
-from outsample.model import SEMANTICS, ExecutionResult, Positions, Status, Verdict
+from outsample.model import ExecutionResult, Positions, Status, Verdict
+from outsample.request import Request, key_parts, resolved_options
 from outsample.sandbox import run_sandboxed
-from outsample.strategy import Strategy
 
 __all__ = [
     "Outcome",
-    "Request",
     "evaluate",
-    "key_parts",
     "raise_for_status",
-    "request_key",
-    "resolved_options",
     "run",
 ]
 
 # A label of a yearly period may lie this far from its bars.
 LONGEST_LABEL = pd.Timedelta(days=366)
-# An option that only checks: it can raise, and never changes a number.
-_NOT_IN_KEY = frozenset({"check"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """One backtest: everything that can change a number, and the limits under which it runs.
-
-    Parameters
-    ----------
-    strategy : Strategy
-    data : Dataset
-    options : mapping
-        Options of ``sim`` that the caller gave; they beat the strategy's own.
-    settings : mapping
-        Options of ``sim`` from the settings; the strategy's own beat them.
-    conventions : Conventions
-    thresholds : Thresholds
-    engine : str
-    benchmark : str or None
-        A symbol; None: the dataset's benchmark, else the equal-weighted universe bought and held.
-    seed : int
-        Of ``random`` and ``numpy.random`` inside the strategy.
-    policy : SandboxPolicy
-        Not part of the key: limits end a run, they never change a number.
-    validate : bool
-    """
-
-    strategy: Strategy
-    data: Dataset
-    options: Mapping[str, Any] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    conventions: Conventions = field(default_factory=Conventions)
-    thresholds: Thresholds = field(default_factory=Thresholds)
-    engine: str = "vectorised"
-    benchmark: str | None = None
-    seed: int = 0
-    policy: SandboxPolicy = field(default_factory=SandboxPolicy)
-    validate: bool = True
-
-    def __post_init__(self) -> None:
-        resolve_options(self.settings, self.options)  # refuses what is not allowed before anything runs
-        if self.benchmark is not None and self.benchmark not in self.data.symbols:
-            raise errors.DataMissing(
-                f"The benchmark {self.benchmark!r} is no symbol of the dataset {self.data.name!r}.",
-                hint=errors.nearest(str(self.benchmark), map(str, self.data.symbols)),
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +146,7 @@ def evaluate(request: Request, execution: ExecutionResult, *, watch: _Watch | No
     benchmark, benchmark_name = _benchmark(request, simulation, costs)
     watch.begin("measure")
     metrics = measure(
-        simulation, benchmark=None if benchmark is None else benchmark.returns, conventions=_conventions(request)
+        simulation, benchmark=None if benchmark is None else benchmark.returns, conventions=request.resolved_conventions
     )
     verdict = classify_success(metrics, thresholds=request.thresholds)
     parts = key_parts(request)
@@ -245,114 +183,11 @@ def _check_dates(index: pd.Index, data: Dataset) -> None:
         )
 
 
-# -- options
-
-
-def resolved_options(request: Request, positions: Positions) -> tuple[Execution, Costs, tuple[str, ...]]:
-    """Resolve the options of a run: caller > the strategy's ``sim`` call > settings > preset.
-
-    Returns
-    -------
-    execution : Execution
-    costs : Costs
-    undeclared : tuple of str
-        Cost options that the strategy lowered below the preset and the caller did not give.
-    """
-    preset = request.data.preset.options
-    call: dict[str, Any] = {}
-    if positions.call is not None:
-        base = FINLAB_DEFAULTS if positions.call.dialect == "finlab" else {}
-        call = {**base, **{name: value for name, value in positions.call.options.items() if value is not None}}
-    execution, costs = resolve_options(preset, request.settings, call, request.options)
-    undeclared = tuple(
-        name
-        for name in ("fee_ratio", "tax_ratio")
-        if request.options.get(name) is None and name in call and getattr(costs, name) < preset.get(name, 0.0)
-    )
-    return execution, costs, undeclared
-
-
 def _cost_warnings(undeclared: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(
         f"The strategy sets {name} below the market's; give --{name.replace('_', '-')} yourself to accept it."
         for name in undeclared
     )
-
-
-def _conventions(request: Request) -> Conventions:
-    periods = request.conventions.periods_per_year or request.data.periods_per_year
-    return dataclasses.replace(request.conventions, periods_per_year=periods)
-
-
-# -- the key
-
-
-def request_key(request: Request) -> str:
-    """Return the result key: 64 hexadecimal digits, equal for equal inputs."""
-    return digest(key_parts(request))
-
-
-def key_parts(request: Request) -> dict[str, Any]:
-    """Return the inputs of a result by name; `digest` of them is the key."""
-    return {
-        "structure": request.strategy.sha,
-        "parameters": dict(request.strategy.values),
-        "config": _key_config(request),
-        "snapshot": request.data.id,
-        "semantics": SEMANTICS,
-        "environment": _environment(request.strategy),
-        "seed": request.seed,
-    }
-
-
-def _key_config(request: Request) -> dict[str, Any]:
-    given = {name: value for name, value in request.options.items() if value is not None}
-    if "sim" not in request.strategy.names:
-        # Without a sim call of its own nothing stands between the caller and the defaults.
-        default, given = _as_mapping(request.data.preset.options, request.settings, given), {}
-    else:
-        default = _as_mapping(request.data.preset.options, request.settings)
-    forced = {name: value for name, value in _as_mapping(given).items() if name in given}
-    return {
-        "caller": forced,
-        "default": {name: value for name, value in default.items() if name not in forced},
-        "engine": [request.engine, get_engine(request.engine).version],
-        "benchmark": request.benchmark or request.data.benchmark,
-        "conventions": _conventions(request),
-        "thresholds": request.thresholds,
-    }
-
-
-def _as_mapping(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Resolved options by name, in one normal form."""
-    values = resolve_options(*layers)
-    found = {item.name: getattr(value, item.name) for value in values for item in dataclasses.fields(value)}
-    return {name: found[name] for name in option_names() if name not in _NOT_IN_KEY}
-
-
-def _environment(strategy: Strategy) -> dict[str, str]:
-    versions = {
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "pandas": _minor(pd.__version__),
-        "numpy": _minor(np.__version__),
-    }
-    for package, distribution in (("scipy", "scipy"), ("sklearn", "scikit-learn")):
-        if package in strategy.names:
-            versions[package] = _installed(distribution)
-    return versions
-
-
-def _installed(distribution: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return _minor(version(distribution))
-    except PackageNotFoundError:
-        return "none"
-
-
-def _minor(version: str) -> str:
-    return ".".join(version.split(".")[:2])
 
 
 # -- the benchmark

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,16 +25,19 @@ from outsample.report.figures import equity_figure, walk_forward_figure
 from outsample.report.html import fragment, page
 from outsample.report.text import markdown, plain
 from outsample.report.walk_forward import walk_forward_document
+from outsample.request import Request
 from outsample.research.lookahead import LookaheadReport
 from outsample.research.objective import Objective
 from outsample.research.sweep import Combination, SweepRuns
-from outsample.research.walk_forward import WalkForwardRun
+from outsample.research.walk_forward import Plan, WalkForwardRun, run_walk_forward
+from outsample.store import Store
 from outsample.strategy import Literal, Strategy
+from outsample.trials import swept
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Result", "Sweep", "WalkForward"]
+__all__ = ["Result", "Sweep", "WalkForward", "walk_forward_of"]
 
 
 class _Shown:
@@ -219,9 +222,7 @@ class Result(_Shown):
 
     def walk_forward(self, grid: Mapping[str, Sequence[Literal]], **options: object) -> WalkForward:
         """Walk this strategy forward on the same data and options; see `outsample.walk_forward`."""
-        from outsample import api
-
-        return api.walk_forward_of(self.outcome.request, grid, **options)  # type: ignore[arg-type]
+        return walk_forward_of(self.outcome.request, grid, **options)  # type: ignore[arg-type]
 
     def bootstrap(self, **options: object) -> object:
         """Resample the returns of this result; see `outsample.bootstrap`."""
@@ -338,6 +339,35 @@ class WalkForward(_Shown):
             f"<WalkForward: {len(self.windows)} windows, {self.n_trials} combinations, "
             f"out-of-sample Sharpe {self.metrics.sharpe:.2f}, efficiency {self.efficiency:.2f}>"
         )
+
+
+def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a request
+    request: Request,
+    grid: Mapping[str, Sequence[Literal]],
+    *,
+    plan: Plan | None = None,
+    objective: Objective = "sharpe",
+    n_jobs: int | None = None,
+    store: Store | bool | None = None,
+    on_done: Callable[[int, int], None] | None = None,
+    **windows: object,
+) -> WalkForward:
+    """Walk a request forward: sweep it, choose per window, simulate the stitched decisions once.
+
+    Parameters
+    ----------
+    request : Request
+    grid : mapping of parameter name to values
+    plan : Plan, optional
+        The windows; or their parts as keywords (train, test, step, anchored, ...).
+    objective, n_jobs, store
+        As in `outsample.walk_forward`.
+    on_done : callable, optional
+        Called with (done, total) after each combination.
+    """
+    chosen = plan or Plan(**windows)  # type: ignore[arg-type]
+    runs = swept(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done)
+    return WalkForward(run=run_walk_forward(runs, chosen))
 
 
 def _finite(value: float | None) -> float | None:

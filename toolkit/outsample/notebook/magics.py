@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.display import display
 
 from outsample import api
@@ -25,10 +25,11 @@ from outsample.notebook.arguments import (
 )
 from outsample.notebook.failure import CellFailed, describe
 from outsample.notebook.progress import StageDisplay
-from outsample.pipeline import Request
-from outsample.result import Result
+from outsample.request import Request
+from outsample.result import Result, walk_forward_of
 from outsample.settings import load_settings
 from outsample.strategy import Strategy
+from outsample.trials import default_store, swept
 
 __all__ = ["OutsampleMagics"]
 
@@ -37,8 +38,7 @@ __all__ = ["OutsampleMagics"]
 class OutsampleMagics(Magics):
     """``%%backtest`` and its companions."""
 
-    @line_magic("backtest")  # type: ignore[untyped-decorator]
-    @cell_magic("backtest")  # type: ignore[untyped-decorator]
+    @line_cell_magic
     def backtest(self, line: str, cell: str | None = None) -> Result | None:
         """Backtest a strategy: the cell, or, in the line form, a file.
 
@@ -66,17 +66,17 @@ class OutsampleMagics(Magics):
             # From None: a chained internal traceback says nothing to the author of a cell.
             raise CellFailed(error, describe(error, source, place=place, offset=offset)) from None
         if arguments.output:
-            self.shell.user_ns[arguments.output] = result
+            self._names[arguments.output] = result
         return result if cell is None else None
 
-    @line_magic  # type: ignore[untyped-decorator]
+    @line_magic
     def runs(self, line: str) -> Any:  # noqa: ANN401 - a DataFrame, displayed
         """Show the recorded results, the newest first: %runs [NAME]."""
         name = line.strip() or None
         columns = ["created_at", "name", "dataset", "sharpe", "total_return", "max_drawdown", "success_level", "status"]
-        return api.default_store().runs(name=name)[columns]
+        return default_store().runs(name=name)[columns]
 
-    @line_magic  # type: ignore[untyped-decorator]
+    @line_magic
     def outsample(self, line: str) -> None:  # noqa: ARG002 - takes no options yet
         """Show version, store, dataset and number of trials."""
         from outsample import __version__
@@ -84,13 +84,18 @@ class OutsampleMagics(Magics):
         settings = load_settings()
         print(f"outsample {__version__}")
         try:
-            store = api.default_store()
+            store = default_store()
             print(f"store    {store.url}: {store.count('store').n} distinct trials")
         except OutsampleError as error:
             print(f"store    {error}")
         print(f"dataset  {settings.dataset}")
 
-    # -- helpers
+    @property
+    def _names(self) -> dict[str, Any]:
+        """The variables of the notebook."""
+        assert self.shell is not None
+        names: dict[str, Any] = self.shell.user_ns
+        return names
 
     def _strategy(self, arguments: argparse.Namespace, cell: str | None) -> Strategy:
         if cell is None:
@@ -123,8 +128,7 @@ class OutsampleMagics(Magics):
                 use_cache=not arguments.no_cache,
                 on_stage=progress.stage,
             )
-            more = self._more(request, result, arguments, progress.steps)
-            result = more.pop("result", result)
+            result, more = self._more(request, result, arguments, progress.steps)
             if not arguments.quiet:
                 progress.replace(result)
         if not arguments.quiet:
@@ -134,26 +138,25 @@ class OutsampleMagics(Magics):
 
     def _more(
         self, request: Request, result: Result, arguments: argparse.Namespace, steps: Callable[[str], Any]
-    ) -> dict[str, Any]:
-        """Walk-forward, sweep and bootstrap, if they were asked for."""
-        found: dict[str, Any] = {}
+    ) -> tuple[Result, dict[str, object]]:
+        """Walk-forward, sweep and bootstrap, if they were asked for, and the result judged with them."""
+        found: dict[str, object] = {}
         if arguments.walk_forward:
             plan = walk_forward_spec(arguments.walk_forward)
-            walk = api.walk_forward_of(request, grid(arguments.sweep), plan=plan, on_done=steps("walk-forward"))
+            walk = walk_forward_of(request, grid(arguments.sweep), plan=plan, on_done=steps("walk-forward"))
             found["walk_forward"] = walk
-            found["result"] = api.with_out_of_sample(result, walk)
+            result = api.with_out_of_sample(result, walk)
         elif arguments.sweep:
-            found["sweep"] = api.sweep_of(request, grid(arguments.sweep), on_done=steps("sweep")).table
+            found["sweep"] = swept(request, grid(arguments.sweep), on_done=steps("sweep")).table
         if arguments.bootstrap:
             found["bootstrap"] = result.bootstrap(**bootstrap_spec(arguments.bootstrap))
-        if arguments.output and found:
-            extra = {name: value for name, value in found.items() if name != "result"}
-            self.shell.user_ns.update({f"{arguments.output}_{name}": value for name, value in extra.items()})
-        return found
+        if arguments.output:
+            self._names.update({f"{arguments.output}_{name}": value for name, value in found.items()})
+        return result, found
 
     def _data(self, name: str) -> Dataset:
         """A variable of the notebook, or what `load` finds."""
-        value = self.shell.user_ns.get(name)
+        value = self._names.get(name)
         if isinstance(value, Dataset):
             return value
         if isinstance(value, dict | pd.DataFrame):
@@ -164,7 +167,7 @@ class OutsampleMagics(Magics):
 
             return load(name)
         except DataMissing as error:
-            variables = [key for key, item in self.shell.user_ns.items() if isinstance(item, Dataset)]
+            variables = [key for key, item in self._names.items() if isinstance(item, Dataset)]
             if not variables:
                 raise
             raise DataMissing(
@@ -173,7 +176,7 @@ class OutsampleMagics(Magics):
 
     def _place(self) -> str:
         # IPython counts up before a cell in some versions and after it in others; `In` ends with this cell.
-        number = len(self.shell.user_ns.get("In", ("",))) - 1
+        number = len(self._names.get("In", ("",))) - 1
         return f"Cell In[{number}]" if number > 0 else "Cell"
 
 

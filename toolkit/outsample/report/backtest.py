@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
@@ -149,13 +149,12 @@ def monthly(outcome: Outcome) -> Table:
     names = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
     index = returns.index
     assert isinstance(index, pd.DatetimeIndex)
-    grown = (1.0 + returns).groupby([index.year, index.month]).prod() - 1.0
-    years = (1.0 + returns).groupby(index.year).prod() - 1.0
+    factors = 1.0 + returns
+    grown = {(int(year), int(month)): float(part.prod()) - 1.0 for (year, month), part in _by_month(factors)}
     rows = []
-    for year, whole in years.items():
-        cells = [
-            formats.percent(grown[(year, month)], 1) if (year, month) in grown.index else "" for month in range(1, 13)
-        ]
+    for year in sorted({year for year, _ in grown}):
+        cells = [formats.percent(grown[year, month], 1) if (year, month) in grown else "" for month in range(1, 13)]
+        whole = float(factors[index.year == year].prod()) - 1.0
         rows.append((str(year), *cells, formats.percent(whole, 1)))
     return Table(
         title="Monthly returns",
@@ -164,6 +163,12 @@ def monthly(outcome: Outcome) -> Table:
         numeric=frozenset(range(1, 14)),
         folded=True,
     )
+
+
+def _by_month(series: pd.Series) -> Iterator[tuple[tuple[int, int], pd.Series]]:
+    index = series.index
+    assert isinstance(index, pd.DatetimeIndex)
+    yield from series.groupby([index.year, index.month])  # type: ignore[misc]
 
 
 def drawdown_table(outcome: Outcome) -> Table:

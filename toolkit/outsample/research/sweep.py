@@ -14,7 +14,8 @@ import pandas as pd
 from outsample import errors
 from outsample.canonical import canonical_json
 from outsample.model import ExecutionResult
-from outsample.pipeline import Outcome, Request, evaluate, raise_for_status
+from outsample.pipeline import Outcome, evaluate, raise_for_status
+from outsample.request import Request
 from outsample.research.objective import Objective, objective_function
 from outsample.research.parallel import pmap
 from outsample.sandbox import run_sandboxed
@@ -131,7 +132,7 @@ def run_sweep(
     ValidationError
         The source breaks a rule (nothing is run).
     """
-    score = objective_function(objective, _periods(request))
+    score = objective_function(objective, request.periods_per_year)
     params = combinations(grid)
     requests = [
         dataclasses.replace(request, strategy=request.strategy.with_params(**values), validate=place == 0)
@@ -154,10 +155,6 @@ def run_sweep(
         for values, one, (outcome, error) in zip(params, requests, done, strict=True)
     )
     return SweepRuns(request=request, grid=dict(grid), objective=objective, combinations=found)
-
-
-def _periods(request: Request) -> float:
-    return request.conventions.periods_per_year or request.data.periods_per_year
 
 
 def _execute(request: Request) -> ExecutionResult:

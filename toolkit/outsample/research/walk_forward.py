@@ -123,8 +123,7 @@ class WalkForwardRun:
 
     @property
     def _periods(self) -> float:
-        request = self.sweep.request
-        return request.conventions.periods_per_year or request.data.periods_per_year
+        return self.sweep.request.periods_per_year
 
     def _row(self, choice: WindowChoice) -> dict[str, object]:
         dates, window, periods = self.dates, choice.window, self._periods
@@ -186,11 +185,7 @@ def run_walk_forward(
         if on_done is not None:
             on_done(place + 1, len(windows))
     simulation = _stitched(sweep, reference, tuple(choices), plan)
-    conventions = dataclasses.replace(
-        sweep.request.conventions,
-        periods_per_year=sweep.request.conventions.periods_per_year or sweep.request.data.periods_per_year,
-    )
-    measured = measure(simulation, conventions=conventions)
+    measured = measure(simulation, conventions=sweep.request.resolved_conventions)
     return WalkForwardRun(sweep=sweep, plan=plan, choices=tuple(choices), simulation=simulation, metrics=measured)
 
 
@@ -207,8 +202,7 @@ def _reference(sweep: SweepRuns) -> Outcome:
 def _choose(sweep: SweepRuns, window: Window, plan: Plan) -> WindowChoice:
     """The best objective on the training returns; ties go to the first in grid order, NaN never wins."""
     request = sweep.request
-    periods = request.conventions.periods_per_year or request.data.periods_per_year
-    score = objective_function(sweep.objective, periods)
+    score = objective_function(sweep.objective, request.periods_per_year)
     best, best_value = None, math.nan
     for combination in sweep.combinations:
         if combination.outcome is None:

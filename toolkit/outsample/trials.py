@@ -1,0 +1,166 @@
+"""Trials: what enters the ledger, and the judgement that the ledger allows."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from outsample import errors
+from outsample.classify import Evidence, Judgement, failed, judge
+from outsample.data.content import frame_id
+from outsample.pipeline import Outcome
+from outsample.request import Request, request_key
+from outsample.research.lookahead import LookaheadReport
+from outsample.research.objective import Objective
+from outsample.research.sweep import SweepRuns, run_sweep
+from outsample.settings import Settings, load_settings
+from outsample.stats import deflated_sharpe
+from outsample.store import Store, Trial
+from outsample.strategy import Literal
+
+__all__ = ["default_store", "failed_trial", "judged", "ledger_of", "record", "swept", "trial_of"]
+
+
+def swept(
+    request: Request,
+    grid: Mapping[str, Sequence[Literal]],
+    *,
+    objective: Objective = "sharpe",
+    n_jobs: int | None = None,
+    store: Store | bool | None = None,
+    on_done: Callable[[int, int], None] | None = None,
+) -> SweepRuns:
+    """Run a sweep and record every combination of it as a trial."""
+    ledger, _ = ledger_of(store)
+    runs = run_sweep(request, grid, objective=objective, n_jobs=n_jobs, on_done=on_done)
+    for combination in runs.combinations:
+        if combination.outcome is not None:
+            record(ledger, dataclasses.replace(trial_of(combination.outcome, None), kind="sweep"))
+        elif combination.error is not None:
+            record(ledger, dataclasses.replace(failed_trial(combination.request, combination.error), kind="sweep"))
+    return runs
+
+
+def judged(
+    outcome: Outcome, report: LookaheadReport | None, ledger: Store | None, *, out_of_sample: float | None = None
+) -> Judgement:
+    """The judgement as of now: it depends on the ledger, and says when it was read."""
+    evidence = Evidence(
+        lookahead_clean=None if report is None else report.clean,
+        undeclared_costs=outcome.undeclared_costs,
+        out_of_sample_sharpe=out_of_sample,
+    )
+    if ledger is not None:
+        counted = ledger.count("dataset", outcome.request.data.name)
+        n = max(counted.n, 1)
+        evidence = dataclasses.replace(
+            evidence,
+            n_trials=n,
+            trials_variance=counted.variance,
+            deflated_sharpe=_deflated(outcome, n, counted.variance),
+            as_of=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        )
+    return judge(outcome.verdict, evidence, thresholds=outcome.request.thresholds)
+
+
+def _deflated(outcome: Outcome, n_trials: int, variance: float) -> float | None:
+    measured, n = outcome.metrics, len(outcome.simulation.returns)
+    sharpe = _per_period(outcome)
+    moments = (measured.skewness, measured.kurtosis)
+    if sharpe is None or math.isnan(variance) or n < 3 or not all(map(math.isfinite, moments)):
+        return None
+    value = deflated_sharpe(
+        sharpe, n, n_trials=n_trials, trials_variance=variance, skewness=moments[0], kurtosis=moments[1]
+    )
+    return None if math.isnan(value) else float(value)
+
+
+def _per_period(outcome: Outcome) -> float | None:
+    """Sharpe ratio per bar: what statistics of trials compare."""
+    periods = outcome.simulation.periods_per_year
+    sharpe = outcome.metrics.sharpe / math.sqrt(periods)
+    return sharpe if math.isfinite(sharpe) else None
+
+
+@functools.cache
+def _store_at(url: str | None) -> Store:
+    return Store.open(url)
+
+
+def default_store() -> Store:
+    """Return the configured store, opened once per process."""
+    return _store_at(load_settings().store)
+
+
+def ledger_of(store: Store | bool | None) -> tuple[Store | None, tuple[str, ...]]:
+    """Return the store to record in; one that cannot be opened is a warning, not the end of a backtest."""
+    settings: Settings = load_settings()
+    if store is False or (store is None and settings.store == "none"):
+        return None, ()
+    if isinstance(store, Store):
+        return store, ()
+    try:
+        return default_store(), ()
+    except errors.StoreError as error:
+        return None, (f"This trial is not recorded: {error}",)
+
+
+def record(ledger: Store | None, trial: Trial) -> tuple[str, ...]:
+    """Append a trial and return what went wrong with that: it is never the end of a backtest."""
+    if ledger is None:
+        return ()
+    try:
+        ledger.record(trial)
+    except errors.StoreError as error:
+        return (f"This trial is not recorded: {error}",)
+    return ()
+
+
+def _common(request: Request) -> dict[str, object]:
+    strategy, data = request.strategy, request.data
+    return {
+        "result_key": request_key(request),
+        "name": strategy.name,
+        "dataset": data.name,
+        "snapshot_id": data.id,
+        "family": strategy.sha,
+        "source": strategy.source,
+        "parameters": dict(strategy.values),
+    }
+
+
+def trial_of(outcome: Outcome, wall: float | None) -> Trial:
+    """Return the trial of a run; `wall` is its time in seconds."""
+    simulation, measured = outcome.simulation, outcome.metrics
+    returns: pd.Series = simulation.returns
+    return Trial(
+        **_common(outcome.request),  # type: ignore[arg-type]
+        start_date=str(simulation.equity.index[0]),
+        end_date=str(simulation.equity.index[-1]),
+        n_returns=len(returns),
+        sharpe=measured.sharpe,
+        sharpe_per_period=_per_period(outcome),
+        total_return=measured.total_return,
+        max_drawdown=measured.max_drawdown,
+        success_level=int(outcome.verdict.level),
+        error_category=None if outcome.verdict.error_category is None else outcome.verdict.error_category.value,
+        returns_hash=frame_id(returns.astype(np.float64).to_frame("returns")),
+        wall_seconds=wall,
+    )
+
+
+def failed_trial(request: Request, error: errors.OutsampleError) -> Trial:
+    """Return the trial of a run that ended with an error."""
+    verdict = failed(error)
+    return Trial(
+        **_common(request),  # type: ignore[arg-type]
+        status="failed",
+        error_category=None if verdict.error_category is None else verdict.error_category.value,
+        error_message=verdict.error_message,
+    )
