@@ -239,6 +239,25 @@ def test_type_in_everyday_places(source):
     assert validate(source) == []
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from pandas.tseries.offsets import BDay, BMonthEnd, MonthEnd, Week, CustomBusinessDay\nx = BDay(1)",
+        "from pandas.tseries.holiday import USFederalHolidayCalendar\nx = USFederalHolidayCalendar()",
+        "x = pd.offsets.MonthEnd(1), pd.tseries.offsets.BDay(2)",
+        "from pandas.api.types import is_numeric_dtype\nx = is_numeric_dtype(1)",
+        "from pandas.errors import EmptyDataError\ntry:\n    x = 1\nexcept EmptyDataError:\n    x = 2",
+        "import numpy.ma as ma\nx = ma.masked_invalid([1.0]), np.linalg.norm([1]), np.fft.rfft([1.0])",
+        "from numpy import nan, inf, sqrt\nx = [nan, inf, sqrt(2)]",
+        "from numpy.random import default_rng\nx = default_rng(1)",
+        "from scipy.signal.windows import hann\nx = hann(5)",
+    ],
+)
+def test_public_names_of_the_libraries(source):
+    """Names that the documentation of pandas, numpy and scipy shows may be imported and used."""
+    assert validate(source) == []
+
+
 def test_docstring_may_mention_anything():
     """Words in texts and comments are no findings."""
     assert (

@@ -69,6 +69,13 @@ _PANDAS_DENIED = (
     "io", "core", "compat", "pandas", "plotting", "testing", "test", "util", "HDFStore", "ExcelFile", "ExcelWriter",
     "to_pickle", "show_versions", "annotations",
 )  # fmt: skip
+_HOLIDAYS = (
+    "AbstractHolidayCalendar", "EasterMonday", "GoodFriday", "Holiday", "HolidayCalendarFactory",
+    "USColumbusDay", "USFederalHolidayCalendar", "USLaborDay", "USMartinLutherKingJr", "USMemorialDay",
+    "USPresidentsDay", "USThanksgivingDay", "after_nearest_workday", "before_nearest_workday", "get_calendar",
+    "nearest_workday", "next_monday", "next_workday", "previous_friday", "previous_workday", "sunday_to_monday",
+    "weekend_to_monday",
+)  # fmt: skip
 _SKLEARN = (
     "cluster", "compose", "covariance", "cross_decomposition", "decomposition",
     "discriminant_analysis", "ensemble", "feature_selection", "gaussian_process", "impute", "isotonic",
@@ -116,13 +123,13 @@ MODULES: dict[str, ModulePolicy] = {
     "pandas": _open(*_PANDAS_DENIED),
     "pandas.api": _only(),
     "pandas.api.indexers": _listed(),
-    "pandas.api.types": _listed(),
+    "pandas.api.types": _open("annotations"),
     "pandas.arrays": _listed(),
     "pandas.errors": _listed(),
     "pandas.offsets": _listed(),
     "pandas.tseries": _only(),
     "pandas.tseries.frequencies": _listed(),
-    "pandas.tseries.holiday": _listed(),
+    "pandas.tseries.holiday": _only(*_HOLIDAYS),
     "pandas.tseries.offsets": _listed(),
     "random": _listed("SystemRandom"),
     "re": _listed(),
