@@ -242,7 +242,7 @@ def test_every_frame_arrives():
         "print(data.delisted.iloc[0], data.periods_per_year, data.benchmark, data.currency)"
     )
     expected = []
-    for key in data:
+    for key in data.keys():  # noqa: SIM118 - not a mapping
         frame = data.frame(key)
         expected.append(f"{key} {frame.shape} {frame.index[2]} {list(frame.columns)} {frame.iloc[3, 1]!r}")
     expected.append(f"{data.delisted.iloc[0]} {data.periods_per_year} {data.benchmark} {data.currency}")

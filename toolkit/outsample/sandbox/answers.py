@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -177,7 +178,8 @@ class LazyReport:
         """Return the metrics by name."""
         from outsample.metrics import measure
 
-        return dict(measure(self._simulate()).to_dict())  # type: ignore[arg-type]
+        compute: Callable[..., Any] = measure
+        return dict(compute(self._simulate()).to_dict())
 
     def get_stats(self, *args: object, **kwargs: object) -> dict[str, object]:  # noqa: ARG002 - finlab's
         """Return the metrics, under finlab's names too. Arguments are ignored."""

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from outsample.sandbox.confine import Limits, confine
-from outsample.sandbox.execute import Program, execute, failure
+from outsample.sandbox.execute import answer
 from outsample.sandbox.linux import die_with_parent
 from outsample.sandbox.payload import MappedDataset, open_payload
 from outsample.sandbox.probes import probe
 from outsample.sandbox.stubs import Notes
 from outsample.sandbox.warm import rehearse
-from outsample.sandbox.wire import encode_answer
 
 __all__ = ["Descriptors", "await_request"]
 
@@ -143,40 +142,14 @@ def _text(descriptor: int) -> io.TextIOWrapper:
 
 
 def _once(request: Mapping[str, Any], dataset: MappedDataset, notes: Notes) -> None:
-    notes.clear()
-    try:
-        program = Program.compile(request["source"], request["name"], request["params"])
-        header, frame = execute(program, dataset, notes, seed=request["seed"])
-        header["warnings"] = notes.lines
-        answer = encode_answer(header, frame)
-    except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is an answer
-        answer = encode_answer(failure(error, notes))
-    _flush()
-    _send(answer)
+    _send(answer(request, request["params"], dataset, notes))
 
 
 def _session(request: Mapping[str, Any], dataset: MappedDataset, notes: Notes) -> None:
     """Answer one parameter set after another, each in a new namespace with the seeds reset."""
     with io.FileIO(COMMANDS, "rb") as raw, io.BufferedReader(raw) as commands:
         for command in commands:
-            notes.clear()
-            try:
-                program = Program.compile(request["source"], request["name"], json.loads(command))
-                header, frame = execute(program, dataset, notes, seed=request["seed"])
-                header["warnings"] = notes.lines
-                answer = encode_answer(header, frame)
-            except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is an answer
-                answer = encode_answer(failure(error, notes))
-            _flush()
-            _send(answer)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError, AttributeError):
-            continue  # the strategy closed or replaced it; what it printed is its own loss
+            _send(answer(request, json.loads(command), dataset, notes))
 
 
 def _send(parts: Sequence[bytes | memoryview]) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import linecache
 import random
+import sys
 import traceback
 import types
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +22,10 @@ from outsample.errors import OutsampleError, StrategyError, ValidationError, nea
 from outsample.sandbox.answers import LazyReport
 from outsample.sandbox.namespace import Scene, make_scene
 from outsample.sandbox.stubs import Notes
+from outsample.sandbox.wire import encode_answer
 from outsample.strategy import Strategy
 
-__all__ = ["FILENAME", "Program", "execute", "failure"]
+__all__ = ["FILENAME", "Program", "answer", "execute", "failure"]
 
 FILENAME = "<strategy>"
 _NO_POSITIONS = "The strategy ended without positions."
@@ -85,6 +89,23 @@ def execute(program: Program, dataset: Dataset, notes: Notes, *, seed: int) -> t
                 where = f"Line {warning.lineno}: " if warning.filename == FILENAME else ""
                 notes.add(f"{where}{warning.category.__name__}: {str(warning.message)[:400]}")
     return _answer(scene, returned)
+
+
+def answer(request: Mapping[str, Any], params: Mapping[str, object], dataset: Dataset, notes: Notes) -> list[bytes]:
+    """Run what a request asks for and return the message to send, whatever happened."""
+    notes.clear()
+    try:
+        program = Program.compile(request["source"], request["name"], params)
+        header, frame = execute(program, dataset, notes, seed=request["seed"])
+        header["warnings"] = notes.lines
+        message = encode_answer(header, frame)
+    except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is an answer
+        message = encode_answer(failure(error, notes))
+    for stream in (sys.stdout, sys.stderr):
+        # The strategy may have closed or replaced it; what it printed is its own loss.
+        with contextlib.suppress(Exception):
+            stream.flush()
+    return message
 
 
 def _call_entry(scene: Scene) -> object:

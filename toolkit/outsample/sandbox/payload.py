@@ -205,7 +205,7 @@ class MappedDataset(Dataset):
         return pd.Series(stamps, index=self._names)
 
     @property
-    def _close(self) -> pd.DataFrame:  # type: ignore[override]
+    def _close(self) -> pd.DataFrame:
         return self.frame("raw_close")
 
     def keys(self) -> list[str]:
@@ -225,9 +225,10 @@ class MappedDataset(Dataset):
             return np.empty(shape, dtype)
         return np.frombuffer(self._memory, dtype, count, self._start + place["at"]).reshape(shape)
 
-    def _index(self, said: Mapping[str, Any]) -> pd.Index:
+    def _index(self, said: Mapping[str, Any]) -> pd.Index[Any]:
         if "labels" in said:
-            return pd.Index(said["labels"])
+            labels: pd.Index[Any] = pd.Index(said["labels"])
+            return labels
         index: pd.DatetimeIndex = pd.DatetimeIndex(self._array(said["stamps"]).view("datetime64[ns]"), copy=False)
         return index if said["tz"] is None else index.tz_localize("UTC").tz_convert(said["tz"])
 

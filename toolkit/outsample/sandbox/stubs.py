@@ -113,8 +113,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Leave the module as it is."""
 
 
-def plant_plotting(notes: Notes) -> None:
-    """Make plotting do nothing, and every import that was not made before fail in the ordinary way.
+def plant_plotting(notes: Notes, *, closed: bool = True) -> None:
+    """Make plotting do nothing, and (closed) every import that was not made before fail in the ordinary way.
 
     Without files the usual finders would raise PermissionError instead of ModuleNotFoundError. Done by the
     server, once: walking over all modules in every child would copy the memory that they lie in.
@@ -122,7 +122,8 @@ def plant_plotting(notes: Notes) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] in PLOTTING]:
         del sys.modules[name]
     builtin, frozen = importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter
-    sys.meta_path[:] = [builtin, frozen, _Finder(notes)]
+    others = [builtin, frozen] if closed else sys.meta_path
+    sys.meta_path[:] = [_Finder(notes), *others]
     nothing = _Nothing(lambda: notes.add("Plots do nothing inside a strategy; plot the result."))
     for owner in (pd.DataFrame, pd.Series):
         for attribute in ("plot", "hist", "boxplot"):
