@@ -181,6 +181,16 @@ def test_alignment_is_its_definition_cell_by_cell():
                 assert total.loc[day, name] == expected
 
 
+def test_a_frame_without_rows_has_not_started():
+    """Before the first month is over, daily rows and monthly ones have nothing in common, as on longer data."""
+    days = pd.bdate_range("2024-01-01", periods=40)
+    daily = StrategyFrame(pd.DataFrame({"A": np.arange(40.0)}, index=days))
+    whole = daily + daily.bars("ME")
+    part = daily.iloc[:10] + daily.iloc[:10].bars("ME")
+    assert whole.index[0] == pd.Timestamp("2024-01-31")
+    assert len(part) == 0
+
+
 def test_bool_frames_stay_bool_when_aligned():
     """Carrying forward invents no NaN, so signals stay bool."""
     days = pd.bdate_range("2024-01-01", periods=6)

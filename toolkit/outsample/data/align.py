@@ -75,8 +75,9 @@ def align(left: pd.DataFrame, right: pd.DataFrame) -> tuple[pd.DataFrame, pd.Dat
                 hint="Bring both to one zone with tz_convert or tz_localize.",
             )
         dates = left.index.union(right.index)
-        if len(left.index) and len(right.index):
-            dates = dates[dates >= max(left.index[0], right.index[0])]
+        # A frame without rows has not started: on longer data it starts later, and nothing is there before.
+        started = len(left.index) and len(right.index)
+        dates = dates[dates >= max(left.index[0], right.index[0])] if started else dates[:0]
     symbols = left.columns[left.columns.isin(right.columns)]
     return _carried(left, dates, symbols), _carried(right, dates, symbols)
 
