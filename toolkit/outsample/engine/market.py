@@ -197,6 +197,9 @@ def _from_frame(frame: pd.DataFrame) -> Market:
 
 
 def _numbers(frame: pd.DataFrame) -> np.ndarray:
+    values = frame.to_numpy()
+    if values.dtype == np.float64:
+        return values
     try:
         return frame.to_numpy(dtype=np.float64, na_value=np.nan)
     except (ValueError, TypeError) as error:

@@ -1,7 +1,7 @@
 """The kernel behind the table of trades: fills in, one row per flat-to-flat holding out."""
 
 # One walk over the fills is one function, on purpose; x != x asks for NaN.
-# ruff: noqa: C901, PLR0124, PLR0912, PLR0913, PLR0915, PLR0917
+# ruff: noqa: C901, FURB136, PLR0124, PLR0912, PLR0913, PLR0915, PLR0917
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ __all__ = ["collect_trades"]
 
 
 def _walk_fills(fills, amounts, close, highs, lows, equity, year, borrow_rate, at_open, at_close, first, last):
-    """Walk the fills in order; the state is what each symbol holds and its trade so far."""
-    n = close.shape[1]
+    """Walk the fills in order; the state is what each symbol holds and its trade so far.
+
+    Until a trade ends, columns 6 and 7 hold the lowest and highest price that it saw.
+    """
+    n, ranged = close.shape[1], highs.shape[0] > 0
     count, capacity = 0, len(fills) + n
     ints, floats = np.empty((capacity, 7), np.int64), np.empty((capacity, 8))
     current = np.full(n, -1, np.int64)
@@ -33,21 +36,29 @@ def _walk_fills(fills, amounts, close, highs, lows, equity, year, borrow_rate, a
         k = current[i]
         closing = reason == 6
         if k >= 0:
-            # Walk the bars since the last fill: excursions, largest weight, borrow.
-            side = 1.0 if units[i] > 0.0 else -1.0
-            for b in range(since[i], t + 1):
-                if b > since[i] and borrow_rate > 0.0 and side < 0.0:
-                    floats[k, 5] += -units[i] * mark[i] * borrow_rate * year[b]
-                if b == t and not closing:
-                    break
+            # Walk the bars since the last fill: range of prices, largest weight, borrow.
+            entered, held, known = ints[k, 2], abs(units[i]), mark[i]
+            down, up, largest = floats[k, 6], floats[k, 7], floats[k, 0]
+            if borrow_rate > 0.0 and units[i] < 0.0:
+                charge, at = 0.0, known
+                for b in range(since[i], t + 1):
+                    if b > since[i]:
+                        charge += held * at * borrow_rate * year[b]
+                    at = close[b, i] if close[b, i] == close[b, i] else at
+                floats[k, 5] += charge
+            for b in range(since[i], t + 1 if closing else t):
                 c = close[b, i]
                 if c == c:
-                    mark[i] = c
-                e = equity[b - first]
-                held = abs(units[i] * mark[i])
-                if held > floats[k, 0] * e and e > 0.0:
-                    floats[k, 0] = held / e
-                _excursion(k, b, i, b > ints[k, 2] or at_open, close, highs, lows, floats)
+                    known = c
+                    down, up = min(down, c), max(up, c)
+                    if ranged and (at_open or b > entered):
+                        # a comparison with NaN is false
+                        down = lows[b, i] if lows[b, i] < down else down
+                        up = highs[b, i] if highs[b, i] > up else up
+                if held * known > largest * equity[b - first] and equity[b - first] > 0.0:
+                    largest = held * known / equity[b - first]
+            mark[i] = known
+            floats[k, 6], floats[k, 7], floats[k, 0] = down, up, largest
             since[i] = t
         if closing:
             price = mark[i]
@@ -75,8 +86,10 @@ def _walk_fills(fills, amounts, close, highs, lows, equity, year, borrow_rate, a
                 floats[k, 4] += before * price
             ints[k, 3], ints[k, 4], ints[k, 5], ints[k, 6] = signal, t, reason, t - ints[k, 2]
             floats[k, 2] = price
-            if flat and at_close and signal != -1 - t and ints[k, 2] < t:
-                _excursion(k, t, i, True, close, highs, lows, floats)
+            # Filled at the close: the holding saw the whole of this bar.
+            if flat and ranged and at_close and signal != -1 - t and ints[k, 2] < t:
+                floats[k, 6] = lows[t, i] if lows[t, i] < floats[k, 6] else floats[k, 6]
+                floats[k, 7] = highs[t, i] if highs[t, i] > floats[k, 7] else floats[k, 7]
             entry = floats[k, 1]
             down, up = min(floats[k, 6], price) / entry - 1.0, max(floats[k, 7], price) / entry - 1.0
             floats[k, 6], floats[k, 7] = (down, up) if before > 0.0 else (-up, -down)
@@ -89,22 +102,6 @@ def _walk_fills(fills, amounts, close, highs, lows, equity, year, borrow_rate, a
                 cost[i] *= after / before
             units[i] = after
     return ints[:count].copy(), floats[:count].copy()
-
-
-def _excursion(k, b, i, whole, close, highs, lows, floats):
-    """Widen the range of prices of trade k by bar b: its high and low, or only its close."""
-    c = close[b, i]
-    if c != c:
-        return
-    up, down = c, c
-    if whole and highs.shape[0] > 0:
-        high, low = highs[b, i], lows[b, i]
-        if high == high:
-            up = max(up, high)
-        if low == low:
-            down = min(down, low)
-    floats[k, 6] = min(floats[k, 6], down)
-    floats[k, 7] = max(floats[k, 7], up)
 
 
 _TABLE = "Array(float64, 2, 'A', readonly=True)"
@@ -126,8 +123,5 @@ def collect_trades(*args: object) -> tuple[np.ndarray, np.ndarray]:
     floats : ndarray of float64 [trades, 8]
         Largest weight, entry price, exit price, basis, pnl, costs, worst and best excursion.
     """
-    from numba.extending import register_jitable
-
-    register_jitable(_excursion)
     found: tuple[np.ndarray, np.ndarray] = _compiled(*args)
     return found

@@ -34,6 +34,7 @@ TRADE_COLUMNS = (
     "open",
 )
 _OPEN = len(REASONS)
+_EXIT_REASONS = pd.Index([*REASONS, "open"])
 # Rows of the two arrays that the kernel fills, one column per trade.
 _INTS = ("symbol", "entry_signal", "entry", "exit_signal", "exit", "reason", "bars")
 _FLOATS = ("weight", "entry_price", "exit_price", "basis", "pnl", "costs", "mae", "mfe")
@@ -79,7 +80,7 @@ def trade_table(problem: Problem, record: Record) -> pd.DataFrame:
         "bars": trades["bars"],
         "mae": trades["mae"],
         "mfe": trades["mfe"],
-        "exit_reason": np.array([*REASONS, "open"], dtype=object)[trades["reason"]],
+        "exit_reason": _EXIT_REASONS.take(trades["reason"]),
         "open": is_open,
     }
     return pd.DataFrame(columns, copy=False)
