@@ -52,7 +52,8 @@ class BaseFrame(pd.DataFrame):
         context : FrameContext
             What it knows.
         key : hashable, optional
-            Name of its content within the context; with it, rolling operators are remembered.
+            Name of its content: within one context, one key is one content. With it, operators are
+            remembered.
         """
         shared = copy_on_write()
         bound = cls(frame, copy=not shared)
