@@ -8,7 +8,7 @@ import pytest
 from outsample.config import SandboxPolicy
 from outsample.model import Status
 from outsample.sandbox.portable import execute_portable
-from outsample.sandbox.run import RunRequest
+from outsample.sandbox.request import RunRequest
 from sandbox.support import toy
 
 GOOD = "print('hello')\nposition = data.get('close') > 100"

@@ -21,7 +21,8 @@ from outsample.model import Status
 from outsample.sandbox import arun_sandboxed, close_server, run_sandboxed
 from outsample.sandbox.client import ServerProcess, get_server
 from outsample.sandbox.report import describe
-from outsample.sandbox.run import RunRequest, execute_request
+from outsample.sandbox.request import RunRequest
+from outsample.sandbox.run import execute_request
 from sandbox.support import run, toy
 from scale import SCALE
 

@@ -14,7 +14,8 @@ from outsample.sandbox.client import Child, ServerProcess, get_server
 from outsample.sandbox.outcome import Bounds
 from outsample.sandbox.payload import Payload, dataset_payload, memory_file
 from outsample.sandbox.report import satisfies
-from outsample.sandbox.run import RunRequest, cpu_limit, finish, flavour, refusal, request_json
+from outsample.sandbox.request import RunRequest, cpu_limit, flavour, request_json
+from outsample.sandbox.results import finish, refusal
 from outsample.sandbox.watch import Watch
 
 __all__ = ["Launched", "bounds_of", "choose_server", "execute_confined"]

@@ -22,7 +22,8 @@ from outsample.model import ExecutionResult
 from outsample.sandbox.outcome import Outcome
 from outsample.sandbox.payload import encode_dataset
 from outsample.sandbox.report import portable_report, satisfies
-from outsample.sandbox.run import RunRequest, finish, refusal, request_json
+from outsample.sandbox.request import RunRequest, request_json
+from outsample.sandbox.results import finish, refusal
 from outsample.sandbox.wire import MessageReader
 
 __all__ = ["execute_portable"]

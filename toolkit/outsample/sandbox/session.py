@@ -20,7 +20,8 @@ from outsample.errors import ConfigError, SandboxCrashed
 from outsample.model import ExecutionResult, Status
 from outsample.sandbox.launch import Launched, choose_server
 from outsample.sandbox.report import satisfies
-from outsample.sandbox.run import finish, make_request, refusal
+from outsample.sandbox.request import make_request
+from outsample.sandbox.results import finish, refusal
 from outsample.sandbox.watch import Watch
 from outsample.strategy import Strategy
 
