@@ -1,0 +1,24 @@
+"""Inputs of the workloads: numpy and pandas only, so that peers in another environment make the same ones."""
+
+import numpy as np
+import pandas as pd
+
+
+def single_asset(n_bars=10_000):
+    """W1: a geometric walk (mu 8 %, sigma 20 %, seed 1), long while SMA20 > SMA50."""
+    rng = np.random.default_rng(1)
+    steps = rng.normal((0.08 - 0.02) / 252, 0.2 / np.sqrt(252), n_bars)
+    close = pd.DataFrame({"A": 100 * np.exp(np.cumsum(steps))}, index=pd.bdate_range("1980-01-01", periods=n_bars))
+    return close, close.rolling(20).mean() > close.rolling(50).mean()
+
+
+def many_assets(n_names=2_000, n_bars=2_500, n_top=100, window=120):
+    """W3: the names with the highest momentum, decided every month."""
+    rng = np.random.default_rng(1)
+    steps = rng.normal(0.0003, 0.02, (n_bars, n_names))
+    close = pd.DataFrame(
+        100 * np.exp(np.cumsum(steps, axis=0)),
+        index=pd.bdate_range("2014-01-01", periods=n_bars),
+        columns=[f"S{k:04d}" for k in range(n_names)],
+    )
+    return close, close.pct_change(window).rank(axis=1, ascending=False) <= n_top

@@ -1,0 +1,46 @@
+"""Every workload at a hundredth of its size: what it computes is checked, never how long it takes."""
+
+import numpy as np
+import pytest
+
+from benchmarks.inputs import many_assets, single_asset
+from benchmarks.workloads import WORKLOADS
+from outsample.engine import sim
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.key)
+def test_a_workload_runs(workload):
+    """A workload prepares, runs, and gives the same again."""
+    run = workload.prepare(0.01)
+    first, second = run(), run()
+    if isinstance(first, tuple):
+        for one, two in zip(first, second, strict=True):
+            assert one.equals(two)
+            assert len(one) > 0
+
+
+def test_one_asset_against_a_loop():
+    """W1 is what a loop over bars and two lists compute."""
+    close, position = single_asset(500)
+    result = sim(position, close, fee_ratio=0.001)
+    cash, units = 1.0, 0.0
+    expected, entries = [1.0], 0
+    for t in range(1, 500):
+        price = close["A"].iloc[t]
+        wanted = bool(position["A"].iloc[t - 1])
+        if wanted and units == 0.0:
+            cash, units, entries = 0.0, cash / 1.001 / price, entries + 1
+        elif not wanted and units > 0.0:
+            cash, units = units * price * 0.999, 0.0
+        expected.append(cash + units * price)
+    np.testing.assert_allclose(result.equity, expected, rtol=1e-12)
+    assert len(result.trades) == entries
+
+
+def test_many_assets_agree_with_the_reference():
+    """W3 at small size gives the same on both engines."""
+    close, position = many_assets(30, 200, 5, window=20)
+    options = {"resample": "ME", "fee_ratio": 0.001425, "tax_ratio": 0.003}
+    fast, slow = (sim(position, close, engine=name, **options) for name in ("vectorised", "reference"))
+    np.testing.assert_allclose(fast.equity, slow.equity, rtol=1e-9)
+    np.testing.assert_allclose(fast.turnover, slow.turnover, atol=1e-9)
