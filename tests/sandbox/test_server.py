@@ -18,7 +18,7 @@ import pytest
 from outsample.config import SandboxPolicy
 from outsample.errors import SandboxCrashed
 from outsample.model import Status
-from outsample.sandbox import arun_sandboxed, close_server, run_sandboxed
+from outsample.sandbox import arun_sandboxed, close_server, run_sandboxed, sandbox_report, start_server
 from outsample.sandbox.client import ServerProcess, get_server
 from outsample.sandbox.report import describe
 from outsample.sandbox.request import RunRequest
@@ -299,6 +299,16 @@ def test_levels_come_from_probes():
     assert describe([{"blocked": {name: stopped[name] for name in ("fork", "tcp")}}]).level == "partially-confined"
     assert describe([]).level == "process-only"
     assert describe([{"blocked": {"read_file": "yes"}}]).level == "process-only"
+
+
+def test_a_server_starts_in_the_background():
+    """A server started in the background is the one that the next run uses."""
+    close_server()
+    thread = start_server()
+    thread.join()
+    process = get_server().process
+    assert sandbox_report().level == "kernel-confined"
+    assert run("import os\nprint(os.getppid())\n" + GOOD).stdout.strip() == str(process)
 
 
 def test_a_server_that_cannot_start_says_why():

@@ -16,6 +16,7 @@ LAYERS = ("privileges", "landlock", "seccomp")
 ACTIVE = "active"
 OFF = "off by user"
 MAXIMUM_DESCRIPTORS = 64
+MAXIMUM_THREADS = 1024
 STACK_BYTES = 16 << 20
 
 
@@ -108,8 +109,9 @@ def _data_pages() -> int:
 def _set_limits(limits: Limits) -> None:
     """Set the resource limits.
 
-    RLIMIT_AS is left alone: numba and numpy reserve far more than they use. RLIMIT_NPROC counts per user
-    and is useless for root; new processes are refused by the filter.
+    RLIMIT_AS is left alone: numba and numpy reserve far more than they use. RLIMIT_NPROC counts the threads
+    of a user and never holds root: it bounds threads where root becomes nobody, and would break an ordinary
+    user who runs much else. New processes are refused by the filter.
     """
     page = resource.getpagesize()
     data = _data_pages() * page
@@ -124,6 +126,8 @@ def _set_limits(limits: Limits) -> None:
         resource.RLIMIT_DATA: (ceiling, ceiling),
         resource.RLIMIT_STACK: (STACK_BYTES, STACK_BYTES),
     }
+    if os.geteuid() == 0:
+        wanted[resource.RLIMIT_NPROC] = (MAXIMUM_THREADS, MAXIMUM_THREADS)
     for which, (soft, hard) in wanted.items():
         _, allowed = resource.getrlimit(which)
         if allowed != resource.RLIM_INFINITY:

@@ -23,6 +23,7 @@ __all__ = ["Launched", "bounds_of", "choose_server", "execute_confined"]
 _SLACK = 64 << 20
 _F_SETPIPE_SZ = 1031
 _PIPE = 1 << 20
+_DAY = 86_400
 
 
 class Launched:
@@ -39,6 +40,7 @@ class Launched:
     def __init__(self, request: RunRequest, server: ServerProcess, mode: str) -> None:
         payload = dataset_payload(request.data)
         self.bounds = bounds_of(request.policy, payload)
+        limit = cpu_limit(request.policy)
         self._open = [memory_file("outsample-request", [request_json(request, mode)])]
         try:
             self.result, theirs_result = self._pipe()
@@ -50,7 +52,7 @@ class Launched:
                 ends.append(theirs_commands)
             self.child: Child = server.start(
                 descriptors=[self._open[0], payload.descriptor, *ends],
-                cpu_seconds=cpu_limit(request.policy),
+                cpu_seconds=_DAY if mode == "session" and request.policy.cpu_seconds is None else limit,
                 memory_bytes=self.bounds.memory_bytes,
             )
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 import threading
@@ -9,13 +10,13 @@ from collections.abc import Mapping, Sequence
 
 from outsample.config import SandboxPolicy
 from outsample.data import Dataset
-from outsample.errors import ConfigError
-from outsample.model import ExecutionResult, Status
+from outsample.errors import ConfigError, SandboxCrashed
+from outsample.model import ExecutionResult, SandboxReport, Status
 from outsample.sandbox.request import RunRequest, make_request
 from outsample.strategy import Strategy
 from outsample.validation.finding import Finding
 
-__all__ = ["close_server", "execute_request", "run_sandboxed"]
+__all__ = ["close_server", "execute_request", "run_sandboxed", "sandbox_report", "start_server"]
 
 
 def run_sandboxed(  # noqa: PLR0913 - the pinned public call
@@ -101,6 +102,41 @@ def close_server() -> None:
         from outsample.sandbox.client import close_server as close
 
         close()
+
+
+def sandbox_report() -> SandboxReport:
+    """Return what protects runs on this machine; starts the server if there is none yet.
+
+    Raises
+    ------
+    SandboxCrashed
+        The server cannot be started.
+    """
+    if not sys.platform.startswith("linux"):
+        from outsample.sandbox.report import portable_report
+
+        return portable_report(f"{sys.platform} does not have it")
+    from outsample.sandbox.client import get_server
+
+    return get_server().report
+
+
+def start_server() -> threading.Thread:
+    """Start the server in the background, so that the first run need not wait for it.
+
+    Returns
+    -------
+    threading.Thread
+        Ends when the server is ready. A failure is left for the first run to meet.
+    """
+
+    def start() -> None:
+        with contextlib.suppress(SandboxCrashed, OSError):
+            sandbox_report()
+
+    thread = threading.Thread(target=start, name="outsample-sandbox-start", daemon=True)
+    thread.start()
+    return thread
 
 
 def _seed(seed: int) -> int:

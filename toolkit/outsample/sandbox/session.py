@@ -40,7 +40,7 @@ class SandboxSession:
     strategy : Strategy or str
     data : Dataset or str
     policy : SandboxPolicy, optional
-        The time limit holds for each parameter set, memory and CPU for the whole child.
+        The time limit holds for each parameter set; memory, and CPU time where it is given, for the whole child.
     seed : int
         Both generators start from it for each set.
 

@@ -81,9 +81,12 @@ held = position.hold_until(~position, nstocks_limit=2, rank=close, stop_loss=0.1
 rest = position.is_entry().exit_when(position.is_exit())
 close.quantile_row(0.5)
 close.zscore_row()
+position.inverse_volatility(5, price=close)
 position.inverse_volatility(5)
-position.scale_to_volatility(0.1, 5, 1.0)
+position.scale_to_volatility(0.1, 5, 1.0, price=close)
 position.astype(float).cap(0.5)
+groups = dict(zip(close.columns, ["x", "y", "x", "y"]))
+close.groupby_category(groups).mean(), close.industry_rank(groups), close.neutralize(groups), close.neutralize([volume])
 close.bars("W", how="last").average(2)
 close.resample("ME").last()
 str(close.rolling(3).mean().std().describe()) + repr(close.pct_change().ewm(span=3).mean().corr())
@@ -102,6 +105,7 @@ report = sim(position.astype(float), resample="ME", stop_loss=0.1, take_profit=0
 report.creturn, report.get_trades()
 report.weights, report.turnover, report.costs, report.exposure
 report.get_stats()
+__import__("outsample.engine").engine.sim(position.astype(float), close)
 raise ValueError("an error is put into words too")
 """
 
@@ -121,6 +125,9 @@ def warm(flavour: str) -> MappedDataset:
     for name in _ZONES.split():
         try:
             _kept.append(zoneinfo.ZoneInfo(name))
+            # pandas reads the transitions from the twin that is written in Python, if there is one.
+            twin = getattr(importlib.import_module("zoneinfo._zoneinfo"), "ZoneInfo", zoneinfo.ZoneInfo)
+            _kept.append(twin(name))
         except (zoneinfo.ZoneInfoNotFoundError, OSError):
             continue
     data = _toy()
