@@ -233,6 +233,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
         start,
         names,
         targets,
+        divisors,
         rates,
         first,
         last,
@@ -357,6 +358,9 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                             if not stopped[names[b]]:
                                 rest += abs(targets[b])
                         scale = total / rest if rest > 0.0 else 0.0
+                        if pre_cost:  # finlab: the row as written, without the stopped names, normalised
+                            scale = divisors[decision]
+                            scale /= max(rest * scale / leverage, 1.0)
                     for b in range(start[decision], start[decision + 1]):
                         i = names[b]
                         w = targets[b]
@@ -513,7 +517,7 @@ _INTS = "Array(int64, 1, 'C', readonly=True)"
 _FLOATS = "Array(float64, 1, 'C', readonly=True)"
 _SIGNATURE = (
     "Tuple((int64, int64, float64, float64))("
-    f"{', '.join([_TABLE] * 6)}, {_FLOATS}, {_INTS}, {_INTS}, {_INTS}, {_INTS}, {_FLOATS}, {_FLOATS}, "
+    f"{', '.join([_TABLE] * 6)}, {_FLOATS}, {_INTS}, {_INTS}, {_INTS}, {_INTS}, {_FLOATS}, {_FLOATS}, {_FLOATS}, "
     f"int64, int64, int64, {_INTS}, float64[:, ::1], int64[::1], int64[:, ::1], float64[:, ::1])"
 )
 

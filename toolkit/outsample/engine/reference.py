@@ -175,8 +175,11 @@ class _Run:
             gross = sum(map(abs, wanted.values()))
             rest = sum(abs(w) for i, w in wanted.items() if i not in self.stopped)
             limit = self.options.position_limit
+            # finlab normalises the row as it was written, without the stopped names.
+            divisor = float(self.plan.targets.divisors[decision])
+            finlab = divisor / max(rest * divisor / self.options.leverage, 1.0)
             for i, w in wanted.items():
-                grown = 0.0 if i in self.stopped else w * gross / rest
+                grown = 0.0 if i in self.stopped else w * (finlab if self.finlab else gross / rest)
                 wanted[i] = min(max(grown, -limit), limit)
         self.stopped.clear()
         self.orders = {i: (wanted.get(i, 0.0), decision) for i in sorted({*self.book, *wanted, *self.orders})}

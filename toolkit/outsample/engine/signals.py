@@ -89,7 +89,8 @@ def from_signals(
     counts = events[bars].sum(axis=1)
     names = np.ascontiguousarray(np.nonzero(events[bars])[1], dtype=np.int64)
     weights = np.where(off[bars][events[bars]], 0.0, weight)
-    targets = Targets(start=np.concatenate(([0], np.cumsum(counts))).astype(np.int64), names=names, weights=weights)
+    start = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    targets = Targets(start=start, names=names, weights=weights, divisors=np.ones(len(bars)))
     warnings = (*enter.warnings, *(leave.warnings if leave is not None else ()))
     plan = Plan(
         first=first,

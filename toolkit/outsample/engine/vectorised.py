@@ -78,6 +78,7 @@ def run_kernel(problem: Problem) -> Record:
         plan.targets.start,
         plan.targets.names,
         plan.targets.weights,
+        plan.targets.divisors,
         rates_of(execution, problem.costs),
         plan.first,
         plan.last,

@@ -27,11 +27,14 @@ class Targets:
         Symbol numbers, ascending within a decision.
     weights : ndarray of float64
         Fractions of equity; negative = short. Never zero in a full decision.
+    divisors : ndarray of float64 [decisions]
+        What each row was divided by to become weights.
     """
 
     start: np.ndarray
     names: np.ndarray
     weights: np.ndarray
+    divisors: np.ndarray
 
     def take(self, keep: np.ndarray) -> Targets:
         """Return the decisions where `keep` is True."""
@@ -40,7 +43,9 @@ class Targets:
         counts = np.diff(self.start)
         entries = np.repeat(keep, counts)
         start = np.concatenate(([0], np.cumsum(counts[keep])))
-        return Targets(start=start, names=self.names[entries], weights=self.weights[entries])
+        return Targets(
+            start=start, names=self.names[entries], weights=self.weights[entries], divisors=self.divisors[keep]
+        )
 
 
 def target_weights(  # noqa: PLR0913 - the arguments of one kernel
@@ -84,7 +89,7 @@ def target_weights(  # noqa: PLR0913 - the arguments of one kernel
     room = min(len(rows) * len(columns), _FIRST_ROOM)
     while True:
         names, weights = np.empty(room, dtype=np.int64), np.empty(room)
-        kept, start = _rows(
+        kept, start, divisors = _rows(
             values, rows, columns, member, float(leverage), float(limit), bool(only_changes), names, weights
         )
         if start[-1] <= room:
@@ -94,7 +99,8 @@ def target_weights(  # noqa: PLR0913 - the arguments of one kernel
         raise DataInvalid(
             f"position has an infinite weight in row {rows[-1 - kept[0]]}.", hint="Replace it: position.clip(-1, 1)."
         )
-    return kept, Targets(start=start, names=names[: start[-1]].copy(), weights=weights[: start[-1]].copy())
+    n = start[-1]
+    return kept, Targets(start=start, names=names[:n].copy(), weights=weights[:n].copy(), divisors=divisors)
 
 
 def _normalise_rows(  # noqa: C901, PLR0912, PLR0913, PLR0917 - a kernel
@@ -107,10 +113,10 @@ def _normalise_rows(  # noqa: C901, PLR0912, PLR0913, PLR0917 - a kernel
     only_changes: bool,
     names: np.ndarray,
     weights: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     n_rows, n = len(rows), len(columns)
     kept = np.empty(n_rows, np.int64)
-    start = np.zeros(n_rows + 1, np.int64)
+    start, divisors = np.zeros(n_rows + 1, np.int64), np.ones(n_rows)
     now, before = np.zeros(n), np.zeros(n)
     count, used = 0, 0
     for k in range(n_rows):
@@ -124,7 +130,7 @@ def _normalise_rows(  # noqa: C901, PLR0912, PLR0913, PLR0917 - a kernel
                     x = 0.0
                 elif abs(x) == np.inf:
                     kept[0] = -1 - k
-                    return kept[:1].copy(), start[:1].copy()
+                    return kept[:1].copy(), start[:1].copy(), np.ones(0)
             now[j] = x
             total += abs(x)
         scale = max(total / leverage, 1.0)
@@ -148,12 +154,13 @@ def _normalise_rows(  # noqa: C901, PLR0912, PLR0913, PLR0917 - a kernel
                     weights[used] = now[j]
                 used += 1
         kept[count] = k
+        divisors[count] = scale
         count += 1
         start[count] = used
-    return kept[:count].copy(), start[: count + 1].copy()
+    return kept[:count].copy(), start[: count + 1].copy(), divisors[:count].copy()
 
 
-_ROWS_RESULT = "Tuple((int64[::1], int64[::1]))"
+_ROWS_RESULT = "Tuple((int64[::1], int64[::1], float64[::1]))"
 _rows = jit(
     _normalise_rows,
     [
