@@ -14,6 +14,7 @@ from outsample.config import MarketPreset, market_preset
 from outsample.data import keys as frame_keys
 from outsample.data.content import frame_id, snapshot_id
 from outsample.data.frame import StrategyFrame
+from outsample.data.memo import FrameContext
 from outsample.data.normalise import normalise_frames
 from outsample.errors import ConfigError, DataInvalid, DataMissing
 
@@ -218,7 +219,19 @@ class Dataset:
         DataMissing
             There is no such frame; the nearest keys are named.
         """
-        return StrategyFrame(self.frame(frame_keys.resolve(key, self.keys())))
+        resolved = frame_keys.resolve(key, self.keys())
+        return StrategyFrame.bind(self.frame(resolved), self._context, resolved)
+
+    @property
+    def sessions(self) -> pd.DatetimeIndex:
+        """Known trading days, also those after a cut: a calendar is published in advance, prices are not."""
+        known: pd.DatetimeIndex | None = self._details.get("sessions")
+        return self.dates if known is None else known
+
+    @cached_property
+    def _context(self) -> FrameContext:
+        """What frames of this dataset know about it; operators are remembered for as long as it lives."""
+        return FrameContext(lookup=self.frame, periods_per_year=self.periods_per_year, sessions=self.sessions)
 
     def _serve(self, key: str) -> pd.DataFrame:
         if key.startswith("raw_") and key.removeprefix("raw_") in _ADJUSTED:
@@ -320,7 +333,7 @@ class Dataset:
         return frames
 
     def _part(self, frames: Mapping[str, pd.DataFrame]) -> Dataset:
-        details = self._details
+        details = {**self._details, "sessions": self.sessions}
         if self.benchmark is not None and self.benchmark not in frames.get("close", self._close).columns:
             details = {**details, "benchmark": None}
         return Dataset(
