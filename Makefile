@@ -78,6 +78,11 @@ bench: build/.setup-dev  ## workloads against peers, into docs/benchmarks.md
 docs: build/.setup-docs  ## the documentation, into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
+screenshots: build/.setup-dev build/.setup-system  ## the pictures of README and documentation
+	OUTSAMPLE_SCREENSHOTS=build/screenshots $(PYTEST) tests/browser
+	cp build/screenshots/cell-light.png docs/images/quickstart.png
+	cp build/screenshots/cell-dark.png docs/images/quickstart-dark.png
+
 lock: | $(UV)  ## renew uv.lock from pyproject.toml
 	$(UV) lock --python $(PYTHON)
 
