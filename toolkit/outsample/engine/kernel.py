@@ -193,7 +193,7 @@ def _touch_all(
         reason, price = _touch(i, o, h, low, optimistic, units, p0, peak, rates)
         if reason == 0:
             continue
-        stopped[i] = 1
+        stopped[i] = t + 1
         n_waiting -= waiting[i]
         waiting[i] = 0
         trades = volume.shape[0] == 0 or not volume[t, i] <= 0.0
@@ -258,7 +258,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
         active, merged = np.zeros(n, np.int64), np.zeros(n, np.int64)
         value, prices, moves = np.zeros(n), np.zeros(n), np.zeros(n, np.uint8)
         p0, peak, queue_bar = np.zeros(n), np.zeros(n), np.zeros(n, np.int64)
-        queue, stopped = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
+        queue, stopped = np.zeros(n, np.uint8), np.zeros(n, np.int64)  # the bar of the stop + 1
         n_fills, n_active, n_waiting, n_queue, decision = 0, 0, 0, 0, 0
         ruin, shortfall, residual = -1, 0.0, 0.0
         sums = np.zeros(2)  # cash, and everything earned since the start
@@ -318,7 +318,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                     for a in range(n_active):
                         i = active[a]
                         if queue[i] and queue_bar[i] < t:
-                            stopped[i] = 1
+                            stopped[i] = t + 1
                             if _can_trade(t, i, units[i] < 0.0, trade, close, volume, delisted, limit):
                                 n_fills = _trade(
                                     t, k, i, 0.0, prices[a], queue[i], -1 - queue_bar[i],
@@ -352,15 +352,19 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                                 n_queue -= 1
                     scale = 1.0
                     if stops_on and skip_stopped and not partial:
-                        total, rest = 0.0, 0.0
+                        total, early, rest = 0.0, 0.0, 0.0
                         for b in range(start[decision], start[decision + 1]):
-                            total += abs(targets[b])
-                            if not stopped[names[b]]:
-                                rest += abs(targets[b])
-                        scale = total / rest if rest > 0.0 else 0.0
-                        if pre_cost:  # finlab: the row as written, without the stopped names, normalised
+                            w = abs(targets[b])
+                            total += w
+                            early += w if stopped[names[b]] == 0 or stopped[names[b]] == t + 1 else 0.0
+                            rest += w if stopped[names[b]] == 0 else 0.0
+                        if pre_cost and rest < total:
+                            # finlab: names stopped before this bar were not in the row when it was
+                            # normalised; those that leave on this bar pass their share on.
                             scale = divisors[decision]
-                            scale /= max(rest * scale / leverage, 1.0)
+                            scale /= max(early * scale / leverage, 1.0)
+                            total = early * scale
+                        scale = total / rest if rest > 0.0 else 0.0
                     for b in range(start[decision], start[decision + 1]):
                         i = names[b]
                         w = targets[b]

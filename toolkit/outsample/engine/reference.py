@@ -73,7 +73,7 @@ class _Run:
     book: dict[int, _Holding] = field(default_factory=dict)
     orders: dict[int, tuple[float, int]] = field(default_factory=dict)  # waiting: name -> (weight, decision)
     exits: dict[int, tuple[str, int]] = field(default_factory=dict)  # queued: name -> (reason, bar of judgement)
-    stopped: set[int] = field(default_factory=set)
+    stopped: dict[int, int] = field(default_factory=dict)  # since the last rebalance: name -> bar
     fills: list[tuple[int, int, int, int]] = field(default_factory=list)
     amounts: list[tuple[float, float, float, float, float]] = field(default_factory=list)
 
@@ -155,7 +155,7 @@ class _Run:
         for i, (reason, judged) in sorted(self.exits.items()):
             if judged == t:
                 continue
-            self.stopped.add(i)
+            self.stopped[i] = t
             if self.can_trade(t, i, buy=self.book[i].units < 0):
                 self.move(t, i, 0.0, float(self.trade[t, i]), reason, -1 - judged)
                 self.exits.pop(i)
@@ -175,11 +175,14 @@ class _Run:
             gross = sum(map(abs, wanted.values()))
             rest = sum(abs(w) for i, w in wanted.items() if i not in self.stopped)
             limit = self.options.position_limit
-            # finlab normalises the row as it was written, without the stopped names.
-            divisor = float(self.plan.targets.divisors[decision])
-            finlab = divisor / max(rest * divisor / self.options.leverage, 1.0)
+            if self.finlab and any(i in self.stopped for i in wanted):
+                # Names stopped before this bar were not in the row when it was normalised; those that
+                # leave on this bar pass their share on.
+                divisor = float(self.plan.targets.divisors[decision])
+                there = sum(abs(w) for i, w in wanted.items() if self.stopped.get(i, t) == t)
+                gross = there * divisor / max(there * divisor / self.options.leverage, 1.0)
             for i, w in wanted.items():
-                grown = 0.0 if i in self.stopped else w * (finlab if self.finlab else gross / rest)
+                grown = 0.0 if i in self.stopped else w * gross / rest
                 wanted[i] = min(max(grown, -limit), limit)
         self.stopped.clear()
         self.orders = {i: (wanted.get(i, 0.0), decision) for i in sorted({*self.book, *wanted, *self.orders})}
@@ -300,7 +303,7 @@ class _Run:
             holding.peak = max(holding.peak, self.worth(i, best))
             if math.isnan(price):
                 continue
-            self.stopped.add(i)
+            self.stopped[i] = t
             self.orders.pop(i, None)
             if self.can_trade(t, i, buy=side < 0, price=price):
                 self.move(t, i, 0.0, price, reason, -1 - t)
