@@ -59,6 +59,15 @@ def test_a_killed_server_is_replaced():
     assert get_server().process != server.process
 
 
+def test_a_server_that_dies_unnoticed_is_replaced(monkeypatch):
+    """A server that is dead although it looked alive is replaced before the run, which works."""
+    server = get_server()
+    monkeypatch.setattr(ServerProcess, "alive", True)
+    os.kill(server.process, signal.SIGKILL)
+    assert run(GOOD).status is Status.OK
+    assert get_server() is not server
+
+
 def test_a_server_killed_during_a_run_is_a_crash():
     """A run whose server is killed ends as crashed, its child with it, and the next run works."""
     server = get_server()

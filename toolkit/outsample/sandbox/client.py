@@ -23,7 +23,7 @@ from outsample.sandbox.confine import LAYERS
 from outsample.sandbox.payload import memory_file
 from outsample.sandbox.report import describe
 
-__all__ = ["Child", "ServerProcess", "close_server", "get_server", "server_environment"]
+__all__ = ["Child", "ServerProcess", "close_server", "discard_server", "get_server", "server_environment"]
 
 START_TIMEOUT = 300.0  # an empty kernel cache compiles for a minute
 REPLY_TIMEOUT = 30.0
@@ -283,6 +283,14 @@ def get_server(flavour: str = "base") -> ServerProcess:
             server = ServerProcess(flavour)
             _servers[flavour] = server
         return server
+
+
+def discard_server(server: ServerProcess) -> None:
+    """End a server that does not answer, so that the next call of `get_server` starts another."""
+    with _lock:
+        if _servers.get(server.flavour) is server:
+            del _servers[server.flavour]
+    server.close()
 
 
 def close_server() -> None:

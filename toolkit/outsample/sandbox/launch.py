@@ -10,7 +10,7 @@ from typing import Self
 from outsample.config import SandboxPolicy
 from outsample.errors import SandboxCrashed
 from outsample.model import ExecutionResult, Status
-from outsample.sandbox.client import Child, ServerProcess, get_server
+from outsample.sandbox.client import Child, ServerProcess, discard_server, get_server
 from outsample.sandbox.outcome import Bounds
 from outsample.sandbox.payload import Payload, dataset_payload, memory_file
 from outsample.sandbox.report import satisfies
@@ -18,7 +18,7 @@ from outsample.sandbox.request import RunRequest, cpu_limit, flavour, request_js
 from outsample.sandbox.results import finish, refusal
 from outsample.sandbox.watch import Watch
 
-__all__ = ["Launched", "bounds_of", "choose_server", "execute_confined"]
+__all__ = ["Launched", "bounds_of", "choose_server", "execute_confined", "launch"]
 
 _SLACK = 64 << 20
 _F_SETPIPE_SZ = 1031
@@ -105,13 +105,32 @@ def choose_server(request: RunRequest) -> ServerProcess:
     return get_server(flavour(request.source))
 
 
+def launch(request: RunRequest, server: ServerProcess, mode: str) -> tuple[Launched, ServerProcess]:
+    """Start a child; a server that has just died is replaced once, before anything has run.
+
+    Raises
+    ------
+    SandboxCrashed
+        The new server does not answer either, or the request names a server of its own.
+    """
+    try:
+        return Launched(request, server, mode), server
+    except SandboxCrashed:
+        if request.server is not None:
+            raise
+    discard_server(server)
+    server = choose_server(request)
+    return Launched(request, server, mode), server
+
+
 def execute_confined(request: RunRequest) -> ExecutionResult:
     """Run a request in a confined child; see `outsample.sandbox.run_sandboxed`."""
     try:
         server = choose_server(request)
         if not satisfies(server.report.level, request.policy.require):
             return refusal(request.policy, server.report)
-        with Launched(request, server, "run") as launched:
+        launched, server = launch(request, server, "run")
+        with launched:
             watch = Watch(launched.child, launched.result, launched.output, launched.bounds, request.cancel)
             outcome = watch.to_the_end()
     except SandboxCrashed as error:

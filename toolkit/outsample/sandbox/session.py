@@ -18,7 +18,7 @@ from outsample.config import SandboxPolicy
 from outsample.data import Dataset
 from outsample.errors import ConfigError, SandboxCrashed
 from outsample.model import ExecutionResult, Status
-from outsample.sandbox.launch import Launched, choose_server
+from outsample.sandbox.launch import Launched, choose_server, launch
 from outsample.sandbox.report import satisfies
 from outsample.sandbox.request import make_request
 from outsample.sandbox.results import finish, refusal
@@ -106,7 +106,8 @@ class SandboxSession:
         if not satisfies(server.report.level, self._request.policy.require):
             return refusal(self._request.policy, server.report)
         if self._launched is None or self._watch is None:
-            self._launched = launched = Launched(self._request, server, "session")
+            self._launched, server = launch(self._request, server, "session")
+            launched = self._launched
             self._watch = Watch(launched.child, launched.result, launched.output, launched.bounds)
         try:
             os.write(self._launched.commands, command)
