@@ -133,15 +133,16 @@ def date_index(index: pd.Index, what: str) -> pd.DatetimeIndex:
 
 
 def _from_dataset(data: Dataset) -> Market:
-    close = data.frame("close")
+    close, raw = data.frame("close"), data.frame("raw_close")
+    values = close.to_numpy()
     tables: dict[str, Any] = {
         name: data.frame(name).to_numpy() for name in ("open", "high", "low", "volume") if data.has(name)
     }
     return Market(
         dates=data.dates,
         symbols=close.columns,
-        close=close.to_numpy(),
-        raw_close=data.frame("raw_close").to_numpy(),
+        close=values,
+        raw_close=values if raw is close else raw.to_numpy(),
         delisted=_delisting_bars(data, data.dates),
         universe=data.frame("universe") if data.has("universe") else None,
         periods_per_year=data.periods_per_year,

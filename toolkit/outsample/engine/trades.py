@@ -86,9 +86,9 @@ def trade_table(problem: Problem, record: Record) -> pd.DataFrame:
     return pd.DataFrame(columns, copy=False)
 
 
-def _dates(stamps: np.ndarray, index: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    found = pd.DatetimeIndex(stamps.view("datetime64[ns]"))
-    return found if index.tz is None else found.tz_localize("UTC").tz_convert(index.tz)
+def _dates(stamps: np.ndarray, index: pd.DatetimeIndex) -> np.ndarray | pd.DatetimeIndex:
+    plain = stamps.view("datetime64[ns]")
+    return plain if index.tz is None else pd.DatetimeIndex(plain).tz_localize("UTC").tz_convert(index.tz)
 
 
 def _signal_dates(signals: np.ndarray, problem: Problem) -> np.ndarray:
