@@ -1,0 +1,91 @@
+"""Metrics: bare formulas of returns, trades and signals, and `measure`, which adds the policies."""
+
+from outsample.metrics.benchmarks import (
+    benchmark_metrics,
+)
+from outsample.metrics.measuring import (
+    Metrics,
+    measure,
+)
+from outsample.metrics.signals import (
+    half_life,
+    information_coefficient,
+)
+from outsample.metrics.tables import (
+    drawdowns,
+    monthly_table,
+)
+from outsample.metrics.trading import (
+    exposure_metrics,
+    trade_metrics,
+)
+from outsample.metrics.values import (
+    cagr,
+    calmar,
+    conditional_drawdown_at_risk,
+    conditional_value_at_risk,
+    cornish_fisher_value_at_risk,
+    d_ratio,
+    downside_deviation,
+    downside_potential,
+    drawdown_path,
+    gain_to_pain,
+    kurtosis,
+    martin,
+    max_drawdown,
+    mean_absolute_deviation,
+    omega,
+    pain_index,
+    parametric_value_at_risk,
+    sharpe,
+    skewness,
+    sortino,
+    stability,
+    tail_ratio,
+    total_return,
+    ulcer_index,
+    upside_risk,
+    value_at_risk,
+    volatility,
+    wealth,
+)
+
+__all__ = [
+    "Metrics",
+    "benchmark_metrics",
+    "cagr",
+    "calmar",
+    "conditional_drawdown_at_risk",
+    "conditional_value_at_risk",
+    "cornish_fisher_value_at_risk",
+    "d_ratio",
+    "downside_deviation",
+    "downside_potential",
+    "drawdown_path",
+    "drawdowns",
+    "exposure_metrics",
+    "gain_to_pain",
+    "half_life",
+    "information_coefficient",
+    "kurtosis",
+    "martin",
+    "max_drawdown",
+    "mean_absolute_deviation",
+    "measure",
+    "monthly_table",
+    "omega",
+    "pain_index",
+    "parametric_value_at_risk",
+    "sharpe",
+    "skewness",
+    "sortino",
+    "stability",
+    "tail_ratio",
+    "total_return",
+    "trade_metrics",
+    "ulcer_index",
+    "upside_risk",
+    "value_at_risk",
+    "volatility",
+    "wealth",
+]

@@ -1,0 +1,1 @@
+"""Research on top of single runs: sweeps, walk-forward, bootstrap, look-ahead."""
