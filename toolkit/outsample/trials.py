@@ -83,8 +83,7 @@ def _deflated(outcome: Outcome, n_trials: int, variance: float) -> float | None:
 
 def _per_period(outcome: Outcome) -> float | None:
     """Sharpe ratio per bar: what statistics of trials compare."""
-    periods = outcome.simulation.periods_per_year
-    sharpe = outcome.metrics.sharpe / math.sqrt(periods)
+    sharpe = outcome.metrics.sharpe_per_period
     return sharpe if math.isfinite(sharpe) else None
 
 
