@@ -86,7 +86,8 @@ def versions():
             [PEERS, "-m", "pip", "list", "--format=json"], capture_output=True, text=True, check=False
         )
         wanted = {"raptorbt", "vectorbt", "polars-backtest", "polars", "numpy", "pandas", "numba"}
-        found = [f"{p['name']} {p['version']}" for p in json.loads(listed.stdout or "[]") if p["name"] in wanted]
+        installed = [(p["name"].replace("_", "-"), p["version"]) for p in json.loads(listed.stdout or "[]")]
+        found = [f"{name} {version}" for name, version in installed if name in wanted]
         lines.append(f"Peers: {', '.join(found)}")
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import pandas"], check=True)

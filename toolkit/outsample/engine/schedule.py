@@ -6,6 +6,7 @@ looks at prices.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -115,7 +116,7 @@ def decision_dates(
         The offset carries a date past its neighbour.
     """
     if isinstance(resample, str):
-        dates = pd.date_range(index[0], last_bar, freq=pandas_frequency(resample))
+        dates = _calendar(resample, index[0], last_bar)
     else:
         dates = as_zone(pd.DatetimeIndex(list(resample)), index.tz).sort_values().unique()
     dates = dates.as_unit("ns")
@@ -132,6 +133,12 @@ def decision_dates(
     rows = np.searchsorted(index.asi8, stamps, side="right") - 1
     known = rows >= 0
     return Decisions(dates=stamps[known], rows=rows[known].astype(np.int64))
+
+
+@functools.lru_cache(maxsize=64)
+def _calendar(resample: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
+    # Walking a calendar takes as long as a simulation; the runs of a sweep share one.
+    return pd.date_range(first, last, freq=pandas_frequency(resample))
 
 
 def fill_bars(dates: np.ndarray, bars: np.ndarray, lag: int, first: int) -> tuple[np.ndarray, np.ndarray]:
