@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from outsample.config import resolve_options
+from outsample.config import Execution, resolve_options
 from outsample.data import Dataset
 from outsample.engine.market import Market, market_of
 from outsample.engine.plan import Plan, Table, span, table_of
@@ -78,8 +78,15 @@ def from_signals(
     market = market_of(data)
     enter = _signals(entries, market, "entries")
     leave = None if exits is None else _signals(exits, market, "exits")
+    plan = _plan(enter, leave, market, execution, math.copysign(min(abs(size), execution.position_limit), size))
+    result = solve(Problem(market=market, plan=plan, execution=execution, costs=costs))
+    assert isinstance(result, Simulation)
+    return result
+
+
+def _plan(enter: Table, leave: Table | None, market: Market, execution: Execution, weight: float) -> Plan:
+    """Turn signals into a plan whose decisions move only the names they list."""
     first, last = span(enter, market, execution)
-    weight = math.copysign(min(abs(size), execution.position_limit), size)
     on, off = (_on_bars(table, market, last) for table in (enter, leave))
     events = on | off
     bars = np.flatnonzero(events.any(axis=1))
@@ -92,7 +99,7 @@ def from_signals(
     start = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
     targets = Targets(start=start, names=names, weights=weights, divisors=np.ones(len(bars)))
     warnings = (*enter.warnings, *(leave.warnings if leave is not None else ()))
-    plan = Plan(
+    return Plan(
         first=first,
         last=last,
         fills=fills[keep],
@@ -102,10 +109,6 @@ def from_signals(
         partial=True,
         warnings=warnings,
     )
-    problem = Problem(market=market, plan=plan, execution=execution, costs=costs)
-    result = solve(problem)
-    assert isinstance(result, Simulation)
-    return result
 
 
 def _waiting(targets: Targets, fills: np.ndarray, last: int) -> tuple[np.ndarray, np.ndarray] | None:

@@ -51,23 +51,43 @@ class VectorisedEngine:
 
 def run_kernel(problem: Problem) -> Record:
     """Run the kernel on a problem."""
+    plan, execution = problem.plan, problem.execution
+    kernel, arguments = _kernel(execution.has_stops), _arguments(problem)
+    room = 64 + 2 * len(plan.targets.names)
+    while True:
+        out = np.zeros((len(ROWS), plan.last - plan.first + 1))
+        stale = np.zeros(len(problem.market.symbols), dtype=np.int64)
+        fills, amounts = np.empty((room, 4), dtype=np.int64), np.empty((room, 5))
+        n, ruin, shortfall, residual = kernel(*arguments, out, stale, fills, amounts)
+        if n <= room:
+            break
+        room = n  # now it is known how many fills there are
+    return Record(
+        bars=out,
+        fills=fills[:n],
+        amounts=amounts[:n],
+        stale=stale,
+        ruin=ruin,
+        shortfall=shortfall,
+        residual=residual,
+    )
+
+
+def _arguments(problem: Problem) -> tuple[object, ...]:
+    """What the kernel reads, in its order."""
     market, plan, execution = problem.market, problem.plan, problem.execution
     touched = execution.touched_exit and execution.has_stops
     if touched:
         market.need(("open", "high", "low"), "touched_exit=True")
-    mode = np.array(
-        [
-            plan.partial,
-            touched,
-            execution.trade_at_price == "open",
-            execution.intrabar == "optimistic",
-            execution.retain_cost_when_rebalance,
-            execution.stop_trading_next_period,
-        ],
-        dtype=np.int64,
+    mode = (
+        plan.partial,
+        touched,
+        execution.trade_at_price == "open",
+        execution.intrabar == "optimistic",
+        execution.retain_cost_when_rebalance,
+        execution.stop_trading_next_period,
     )
-    kernel = _kernel(execution.has_stops)
-    arguments = (
+    return (
         market.close,
         market.trade_price(execution.trade_at_price),
         *((market.open, market.high, market.low) if touched else (_NO_TABLE,) * 3),
@@ -83,25 +103,7 @@ def run_kernel(problem: Problem) -> Record:
         plan.first,
         plan.last,
         execution.delist_after,
-        mode,
-    )
-    room = 64 + 2 * len(plan.targets.names)
-    while True:
-        out = np.zeros((len(ROWS), plan.last - plan.first + 1))
-        stale = np.zeros(len(market.symbols), dtype=np.int64)
-        fills, amounts = np.empty((room, 4), dtype=np.int64), np.empty((room, 5))
-        n, ruin, shortfall, residual = kernel(*arguments, out, stale, fills, amounts)
-        if n <= room:
-            break
-        room = n  # now it is known how many fills there are
-    return Record(
-        bars=out,
-        fills=fills[:n],
-        amounts=amounts[:n],
-        stale=stale,
-        ruin=ruin,
-        shortfall=shortfall,
-        residual=residual,
+        np.array(mode, dtype=np.int64),
     )
 
 
