@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -155,7 +155,7 @@ def measure(  # noqa: PLR0913 - pinned
     used = conventions or Conventions(
         risk_free=risk_free,
         periods_per_year=periods_per_year,
-        nan_policy=nan_policy,  # type: ignore[arg-type] - checked by Conventions
+        nan_policy=cast(Any, nan_policy),  # checked by Conventions
     )
     source: Any = returns_or_simulation
     simulated = hasattr(source, "returns") and hasattr(source, "equity")
@@ -184,7 +184,7 @@ def measure(  # noqa: PLR0913 - pinned
     reasons = _reasons(found, context)
     return Metrics(
         n_bars=len(x), periods_per_year=year, n_trades=n_trades, reasons=reasons, flags=tuple(flags), **found
-    )  # type: ignore[arg-type]
+    )
 
 
 def _clean(returns: object, policy: str) -> pd.Series:

@@ -74,7 +74,7 @@ def _ratio(gain: float, loss: float) -> float:
 def wealth(returns: object) -> np.ndarray:
     """Return equity [bar + 1], from 1 before the first bar; 0 from ruin on."""
     factors = 1.0 + _array(returns)
-    return np.concatenate([[1.0], np.cumprod(np.where(factors <= 0.0, 0.0, factors))])
+    return np.append(1.0, np.cumprod(np.where(factors <= 0.0, 0.0, factors)))
 
 
 def drawdown_path(returns: object) -> np.ndarray:

@@ -23,7 +23,7 @@ def _kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
     draw = njit(nogil=True)(draw_blocks.plain)  # type: ignore[attr-defined]
 
     @njit(nogil=True)
-    def statistics(logs, first_sums, second_sums, first, settings, year, out):  # type: ignore[no-untyped-def]
+    def statistics(logs, sums, first, settings, year, out):  # type: ignore[no-untyped-def]
         seed, mean_block, kind = settings
         n = len(logs) // 2
         starts, lengths = np.empty(n, np.int64), np.empty(n, np.int64)
@@ -33,8 +33,8 @@ def _kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
             for block in range(count):
                 begin = starts[block]
                 end = begin + lengths[block]
-                total += first_sums[end] - first_sums[begin]
-                squares += second_sums[end] - second_sums[begin]
+                total += sums[0, end] - sums[0, begin]
+                squares += sums[1, end] - sums[1, begin]
                 for bar in range(begin, end):
                     level += logs[bar]
                     peak = max(peak, level)
@@ -82,7 +82,7 @@ def path_statistics(
     sums = np.zeros((2, 2 * len(x) + 1))
     np.cumsum(np.tile(x, 2), out=sums[0, 1:])
     np.cumsum(np.tile(x**2, 2), out=sums[1, 1:])
-    _kernels()[0](_logs(x), sums[0], sums[1], first, settings, float(year), out)
+    _kernels()[0](_logs(x), sums, first, settings, float(year), out)
 
 
 def equity_paths(x: np.ndarray, places: np.ndarray, *, n_paths: int, settings: tuple[int, float, int]) -> np.ndarray:

@@ -83,7 +83,7 @@ _COMPILED: list[object] = []
 def block_means(x: np.ndarray, *, n_bootstrap: int, mean_block: float, seed: int, kind: int = 0) -> np.ndarray:
     """Return the means [replicate x column] of resampled columns; a block costs O(1) by prefix sums."""
     if not _COMPILED:
-        _COMPILED.append(_make_block_means())
+        _COMPILED.append(_make_block_means())  # type: ignore[no-untyped-call]
     prefix = np.zeros((2 * len(x) + 1, x.shape[1]))
     np.cumsum(np.concatenate([x, x]), axis=0, out=prefix[1:])
     out = np.empty((n_bootstrap, x.shape[1]))

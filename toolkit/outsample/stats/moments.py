@@ -67,7 +67,7 @@ def normal_quantile(p: float) -> float:
 
 def default_lags(n: int) -> int:
     """Return Newey and West's (1994) rule of thumb, ceil(4 (n/100)^(2/9)), at most n - 1."""
-    return min(math.ceil(4.0 * (n / 100.0) ** (2.0 / 9.0)), max(n - 1, 0))
+    return min(math.ceil(4.0 * math.pow(n / 100.0, 2.0 / 9.0)), max(n - 1, 0))
 
 
 def long_run_covariance(x: Array, lags: int) -> Array:

@@ -191,7 +191,7 @@ def bootstrap_interval(  # noqa: PLR0913 - pinned, with two more
 
 def _indices(seed: int, path: int, n: int, block: float) -> np.ndarray:
     starts, lengths = np.empty(n, np.int64), np.empty(n, np.int64)
-    count = draw_blocks(seed, path, n, float(block), 0, starts, lengths)
+    count = draw_blocks(seed, path, n, float(block), 0, starts, lengths)  # type: ignore[no-untyped-call]
     begins, sizes = starts[:count], lengths[:count]
     steps = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     indices: np.ndarray = (np.repeat(begins, sizes) + steps) % n
