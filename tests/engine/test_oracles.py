@@ -147,3 +147,25 @@ def test_a_foreign_engine_is_checked(monkeypatch):
     assert sim(close > 0, close, engine="rich").equity.iloc[-1] > 0
     with pytest.raises(EngineError, match="disagree"):
         sim(close > 0, close, engine="rich", check=True)
+
+
+def test_excursions_inside_bars_against_a_naive_walk():
+    """With highs and lows the entry bar counts only if entered at its open; exits at the open end there."""
+    from outsample.data import Dataset
+
+    close = prices(4)
+    rng = np.random.default_rng(4)
+    opened = close * np.exp(rng.normal(0, 0.01, close.shape))
+    high = np.maximum(opened, close) * 1.01
+    low = np.minimum(opened, close) * 0.99
+    data = Dataset.from_frames({"close": close, "open": opened, "high": high, "low": low}, name="bars")
+    position = close.rank(axis=1) == 3
+    for price in ("close", "open"):
+        for trade in sim(position, data, trade_at_price=price).trades.itertuples():
+            name, days = trade.symbol, close.index
+            a, b = days.get_loc(trade.entry_date), len(days) if trade.open else days.get_loc(trade.exit_date)
+            whole = slice(a, b) if price == "open" else slice(a + 1, b + 1)
+            top = max([trade.entry_price, trade.exit_price, *high[name].iloc[whole]])
+            bottom = min([trade.entry_price, trade.exit_price, *low[name].iloc[whole]])
+            assert trade.mfe == pytest.approx(top / trade.entry_price - 1, abs=1e-12)
+            assert trade.mae == pytest.approx(bottom / trade.entry_price - 1, abs=1e-12)
