@@ -50,7 +50,8 @@ def shape_moments(x: Array) -> tuple[float, float]:
     if spread <= ROUNDING * float(np.abs(x).max()):
         return math.nan, math.nan
     scaled = deviation / spread
-    return float(np.mean(scaled**3)), float(np.mean(scaled**4))
+    squared = scaled * scaled  # a general power is many times slower than products
+    return float(np.mean(squared * scaled)), float(np.mean(squared * squared))
 
 
 def normal_cdf(z: float) -> float:
