@@ -11,14 +11,12 @@ _NAMES = (("cell", "backtest"), ("line", "backtest"), ("line", "runs"), ("line",
 
 def load(shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell
     """Register the magics (again, if they are there) and start the sandbox in the background."""
-    import threading
-
     from outsample.notebook.magics import OutsampleMagics
-    from outsample.sandbox.client import get_server
+    from outsample.sandbox import start_server
 
     shell.register_magics(OutsampleMagics)
     # The server takes about a second to start; by the time a strategy is written it is there.
-    threading.Thread(target=get_server, name="outsample-warm", daemon=True).start()
+    start_server()
 
 
 def unload(shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell

@@ -76,10 +76,12 @@ def make_scene(dataset: Dataset, notes: Notes) -> Scene:
     data = DataAccess(dataset)
     _plant_finlab(data, recorder, notes)
     names: dict[str, object] = {
-        "__name__": "__strategy__",
+        # `if __name__ == "__main__":` is common at the end of pasted strategies, and is meant to run.
+        "__name__": "__main__",
         "__builtins__": __builtins__,
         "data": data,
         "sim": recorder.sim,
+        "display": lambda *_, **__: notes.add("display does nothing inside a strategy; look at the result."),
         "pd": pd,
         "np": np,
     }

@@ -99,11 +99,18 @@ def encode_dataset(data: Dataset) -> list[bytes | memoryview]:
         "periods_per_year": float(data.periods_per_year),
         "benchmark": data.benchmark,
         "dates": writer.index(dates),
+        "next_session": _next_session(data),
         "symbols": writer.labels(pd.Index(symbols)),
         "delisted": writer.values(data.delisted.to_numpy(dtype="datetime64[ns]").view("<i8")),
         "frames": {key: _encode_frame(writer, data.frame(key), dates, symbols) for key in data.keys()},  # noqa: SIM118
     }
     return writer.finish(header)
+
+
+def _next_session(data: Dataset) -> int | None:
+    """The trading day after the last bar, where the calendar is known: it ends a week, and is no price."""
+    later = data.sessions[data.sessions > data.dates[-1]]
+    return int(later[0].as_unit("ns").value) if len(later) else None
 
 
 def _encode_frame(
@@ -116,7 +123,8 @@ def _encode_frame(
         said["columns"] = writer.labels(frame.columns)
     kinds = set(frame.dtypes)
     if len(kinds) == 1 and isinstance(kind := next(iter(kinds)), np.dtype) and kind.kind in "fiub":
-        said["block"] = writer.values(frame.to_numpy())
+        # By symbol, as the kernels read them and as pandas holds them.
+        said["block"] = writer.values(frame.to_numpy().T)
     else:
         said["series"] = [writer.series(frame.iloc[:, place]) for place in range(frame.shape[1])]
     return said
@@ -194,6 +202,14 @@ class MappedDataset(Dataset):
         return self._dates
 
     @property
+    def sessions(self) -> pd.DatetimeIndex:
+        """The bars and the trading day after the last one, if it is known."""
+        following = self._header["next_session"]
+        if following is None:
+            return self.dates
+        return self.dates.append(pd.DatetimeIndex([following], tz="UTC").tz_convert(self.dates.tz).as_unit("ns"))
+
+    @property
     def symbols(self) -> list[Any]:
         """The symbols of the price frames."""
         return list(self._names)
@@ -236,7 +252,7 @@ class MappedDataset(Dataset):
         index = self._index(said["index"]) if "index" in said else self._dates
         columns = pd.Index(said["columns"]) if "columns" in said else self._names
         if "block" in said:
-            return pd.DataFrame(self._array(said["block"]), index=index, columns=columns, copy=False)
+            return pd.DataFrame(self._array(said["block"]).T, index=index, columns=columns, copy=False)
         parts = {place: self._series(part) for place, part in enumerate(said["series"])}
         frame = pd.DataFrame(parts, index=pd.RangeIndex(len(index)))
         frame.index, frame.columns = index, columns

@@ -13,7 +13,7 @@ import pandas as pd
 
 __all__ = ["Notes", "plant_plotting", "silent_module"]
 
-PLOTTING = ("matplotlib", "plotly", "seaborn", "mplfinance", "bokeh", "altair")
+PLOTTING = ("matplotlib", "plotly", "seaborn", "mplfinance", "bokeh", "altair", "IPython")
 
 
 class Notes:
