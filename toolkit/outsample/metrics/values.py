@@ -75,7 +75,7 @@ def wealth(returns: object) -> np.ndarray:
     """Return equity [bar + 1], from 1 before the first bar; 0 from ruin on."""
     factors = 1.0 + _array(returns)
     equity: np.ndarray = np.append(1.0, np.cumprod(np.where(factors <= 0.0, 0.0, factors)))
-    return equity  # noqa: RET504 - the annotation is for the type checker
+    return equity
 
 
 def drawdown_path(returns: object) -> np.ndarray:
