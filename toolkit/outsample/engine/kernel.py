@@ -390,7 +390,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                     i = active[a]
                     value[a] = units[i] * prices[a]
                     moves[a] = 0
-                    if waiting[i] and equity > 0.0 and (queue[i] == 0 or decides):
+                    if waiting[i] and equity > 0.0 and (queue[i] == 0 or (decides and not partial)):
                         change = want[i] * equity - value[a]
                         small = abs(change) <= tiny and (want[i] != 0.0 or units[i] == 0.0)
                         if small and not (trade[t, i] == trade[t, i] and close[t, i] == close[t, i]):
