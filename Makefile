@@ -48,7 +48,8 @@ build/.setup-system: tests/setup_system.sh
 
 demo: build/.setup-run  ## a real strategy, from a notebook cell to a report in build/demo
 	@$(BIN)/outsample warm
-	@OUTSAMPLE_STORE=build/demo/store.db $(BIN)/outsample report notebooks/quickstart.ipynb -o build/demo/quickstart.ipynb
+	@rm -f build/demo/store.db*
+	@OUTSAMPLE_STORE=$(CURDIR)/build/demo/store.db $(BIN)/outsample report notebooks/quickstart.ipynb -o build/demo/quickstart.ipynb
 	@echo
 	@echo "Executed notebook:  build/demo/quickstart.ipynb"
 	@echo "Report (open it):   build/demo/quickstart.html"

@@ -344,7 +344,8 @@ def _hit_rate(scores: Array, later: Array) -> float:
 def _medians(values: Array, count: Array) -> Array:
     ordered = sorted_rows(values)
     rows = np.arange(len(ordered))
-    return 0.5 * (ordered[rows, np.maximum(count - 1, 0) // 2] + ordered[rows, count // 2])
+    middle: Array = 0.5 * (ordered[rows, np.maximum(count - 1, 0) // 2] + ordered[rows, count // 2])
+    return middle
 
 
 def _summary(

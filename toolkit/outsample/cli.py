@@ -183,6 +183,7 @@ def _warm(parsed: argparse.Namespace) -> int:  # noqa: ARG001 - takes no options
 
     from outsample import api
     from outsample.data import load
+    from outsample.engine import sim
     from outsample.research.bootstrap import bootstrap
     from outsample.sandbox import close_server
 
@@ -191,6 +192,12 @@ def _warm(parsed: argparse.Namespace) -> int:  # noqa: ARG001 - takes no options
     data = load("synthetic:3x120?seed=1")
     result = api.backtest(source, data, store=False)
     result.to_html()
+    # The variants of the kernel: stops, weights, a plain frame of closes.
+    close = data.get("close")
+    weights = (close > close.shift(1)) * 0.5
+    for options in ({}, {"stop_loss": 0.1}, {"stop_loss": 0.1, "touched_exit": True}):
+        len(sim(weights, data, **options).trades)
+    sim(weights, data.frame("close"))
     bootstrap(result.returns, n_paths=10)
     close_server()
     print(f"warm after {time.perf_counter() - began:.1f} s")

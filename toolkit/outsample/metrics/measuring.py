@@ -176,7 +176,7 @@ def measure(  # noqa: PLR0913 - pinned
         found |= benchmark_metrics(
             returns if isinstance(theirs, pd.Series) else x, theirs, periods_per_year=year, risk_free=used.risk_free
         )
-    short = len(x) < year and not used.annualise_short
+    short = _under_one_year(returns, len(x), year) and not used.annualise_short
     flags = [name for name, raised in (("ruin", bool((x <= -1.0).any())), ("under_one_year", short)) if raised]
     if short:
         found |= dict.fromkeys(_ANNUAL, NAN)
@@ -185,6 +185,15 @@ def measure(  # noqa: PLR0913 - pinned
     return Metrics(
         n_bars=len(x), periods_per_year=year, n_trades=n_trades, reasons=reasons, flags=tuple(flags), **found
     )
+
+
+def _under_one_year(returns: object, n: int, year: float) -> bool:
+    """Fewer returns than a year has, and no year by the calendar (in which holidays differ)."""
+    if n >= year:
+        return False
+    dates = returns.index if isinstance(returns, pd.Series) else None
+    spanned = isinstance(dates, pd.DatetimeIndex) and n > 0.9 * year and (dates[-1] - dates[0]).days >= 360
+    return not spanned
 
 
 def _clean(returns: object, policy: str) -> pd.Series:

@@ -53,7 +53,8 @@ def _array(returns: object) -> np.ndarray:
 
 def _excess(returns: object, periods_per_year: float, risk_free: float) -> np.ndarray:
     rate = (1.0 + risk_free) ** (1.0 / periods_per_year) - 1.0
-    return _array(returns) - rate
+    excess: np.ndarray = _array(returns) - rate
+    return excess
 
 
 def _deviation(x: np.ndarray) -> float:

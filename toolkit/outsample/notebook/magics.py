@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
@@ -133,7 +133,7 @@ class OutsampleMagics(Magics):
                 progress.replace(result)
         if not arguments.quiet:
             for value in more.values():
-                display(value)
+                cast(Any, display)(value)
         return result
 
     def _more(

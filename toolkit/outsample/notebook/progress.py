@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 __all__ = ["StageDisplay"]
 
@@ -38,7 +38,8 @@ class StageDisplay:
         if self._enabled:
             from IPython.display import display
 
-            self._handle = display(_Text(f"{self._name}: starting ..."), display_id=True)
+            show = cast(Any, display)
+            self._handle = show(_Text(f"{self._name}: starting ..."), display_id=True)
         return self
 
     def __exit__(
@@ -68,4 +69,4 @@ class StageDisplay:
         else:
             from IPython.display import display
 
-            display(value)
+            cast(Any, display)(value)

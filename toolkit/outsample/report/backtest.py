@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pandas as pd
 
 from outsample import metrics
@@ -150,11 +151,13 @@ def monthly(outcome: Outcome) -> Table:
     index = returns.index
     assert isinstance(index, pd.DatetimeIndex)
     factors = 1.0 + returns
-    grown = {(int(year), int(month)): float(part.prod()) - 1.0 for (year, month), part in _by_month(factors)}
+    grown = {
+        (int(year), int(month)): float(np.prod(part.to_numpy())) - 1.0 for (year, month), part in _by_month(factors)
+    }
     rows = []
     for year in sorted({year for year, _ in grown}):
         cells = [formats.percent(grown[year, month], 1) if (year, month) in grown else "" for month in range(1, 13)]
-        whole = float(factors[index.year == year].prod()) - 1.0
+        whole = float(np.prod(factors.to_numpy()[index.year == year])) - 1.0
         rows.append((str(year), *cells, formats.percent(whole, 1)))
     return Table(
         title="Monthly returns",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -63,12 +63,13 @@ def walk_forward_figure(equity: pd.Series, tests: list[tuple[pd.Timestamp, pd.Ti
     static : Series [date]
         Equity of the best single combination, chosen with hindsight.
     """
-    from matplotlib.dates import date2num
+    from matplotlib import dates
 
+    number = cast(Any, dates.date2num)
     figure, (above,) = _axes((9.0, 3.6), (1,))
     for place, (first, last) in enumerate(tests):
         if place % 2 == 0:
-            above.axvspan(date2num(first), date2num(last), color=SHADE, alpha=0.12, linewidth=0)
+            above.axvspan(number(first), number(last), color=SHADE, alpha=0.12, linewidth=0)
     scaled = equity / equity.iloc[0]
     part = static.reindex(equity.index).dropna()
     if len(part):

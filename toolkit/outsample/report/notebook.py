@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 from outsample.errors import ConfigError, DataMissing, StrategyError, nearest
 
@@ -116,7 +117,7 @@ def to_html(notebook: str | Path) -> str:
     """
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(
+    exporter = cast(Any, HTMLExporter)(
         template_name="lab",
         exclude_input_prompt=True,
         exclude_output_prompt=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from outsample.metrics import measure
 from outsample.report import formats
 from outsample.report.document import Document, Picture, Table, table_of
 from outsample.report.figures import png
@@ -26,7 +27,9 @@ def walk_forward_document(run: WalkForwardRun, figure: Figure | None) -> Documen
     """
     measured, best = run.metrics, run.sweep.best
     assert best.outcome is not None
-    static = best.outcome.metrics
+    # On the same bars as the stitched series: another period would compare two markets.
+    held = best.outcome.simulation.returns.reindex(run.simulation.returns.index)
+    static = measure(held, nan_policy="zero", periods_per_year=run.sweep.request.periods_per_year)
     rows = [
         (label, maker(getattr(measured, name)), maker(getattr(static, name)))
         for label, name, maker in (
@@ -55,7 +58,7 @@ def walk_forward_document(run: WalkForwardRun, figure: Figure | None) -> Documen
             columns=("Metric", "Stitched, out of sample", "Best combination, with hindsight"),
             rows=tuple(rows),
             numeric=frozenset({1, 2}),
-            note="Net of costs. The hindsight column chose its parameters on all the data it is judged on.",
+            note="Net of costs, on the same bars. The hindsight column chose its parameters on all the data it is judged on.",
         ),
         pictures=()
         if figure is None

@@ -16,16 +16,15 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from outsample.engine import Simulation, simulate
-from outsample.engine.decide import decisions
-from outsample.metrics import Metrics, measure
-from outsample.stats import Window, walk_forward_windows
 
 from outsample import errors, metrics
 from outsample.config import Execution
+from outsample.engine import Simulation, decisions, simulate
+from outsample.metrics import Metrics, measure
 from outsample.pipeline import Outcome
 from outsample.research.objective import objective_function
 from outsample.research.sweep import Combination, SweepRuns
+from outsample.stats import Window, walk_forward_windows
 
 __all__ = ["Plan", "WalkForwardRun", "WindowChoice", "run_walk_forward"]
 

@@ -207,7 +207,10 @@ class MappedDataset(Dataset):
         following = self._header["next_session"]
         if following is None:
             return self.dates
-        return self.dates.append(pd.DatetimeIndex([following], tz="UTC").tz_convert(self.dates.tz).as_unit("ns"))
+        stamp = pd.DatetimeIndex(np.array([following], dtype="datetime64[ns]"))
+        if self.dates.tz is not None:
+            stamp = stamp.tz_localize("UTC").tz_convert(self.dates.tz)
+        return pd.DatetimeIndex(self.dates.append(stamp))
 
     @property
     def symbols(self) -> list[Any]:
