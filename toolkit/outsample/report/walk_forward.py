@@ -25,20 +25,7 @@ def walk_forward_document(run: WalkForwardRun, figure: Figure | None) -> Documen
     figure : Figure or None
         The stitched equity; None: without a picture.
     """
-    measured, best = run.metrics, run.sweep.best
-    assert best.outcome is not None
-    # On the same bars as the stitched series: another period would compare two markets.
-    held = best.outcome.simulation.returns.reindex(run.simulation.returns.index)
-    static = measure(held, nan_policy="zero", periods_per_year=run.sweep.request.periods_per_year)
-    rows = [
-        (label, maker(getattr(measured, name)), maker(getattr(static, name)))
-        for label, name, maker in (
-            ("Total return", "total_return", formats.percent),
-            ("CAGR", "cagr", formats.percent),
-            ("Sharpe ratio", "sharpe", formats.ratio),
-            ("Maximum drawdown", "max_drawdown", formats.percent),
-        )
-    ]
+    measured = run.metrics
     positive = measured.sharpe > 0
     sign = "positive" if positive else "not positive"
     dates = run.simulation.equity.index
@@ -53,18 +40,36 @@ def walk_forward_document(run: WalkForwardRun, figure: Figure | None) -> Documen
         ),
         level="OUT OF SAMPLE",
         reasons=(f"the stitched out-of-sample Sharpe ratio is {sign}: {formats.ratio(measured.sharpe)}",),
-        metrics=Table(
-            title="Out of sample against hindsight",
-            columns=("Metric", "Stitched, out of sample", "Best combination, with hindsight"),
-            rows=tuple(rows),
-            numeric=frozenset({1, 2}),
-            note="Net of costs, on the same bars. The hindsight column chose its parameters on all the data it is judged on.",
-        ),
+        metrics=_against_hindsight(run),
         pictures=()
         if figure is None
         else (Picture(title="Stitched equity", png=png(figure), alternative="Stitched out-of-sample equity."),),
         tables=(_windows(run),),
         warnings=run.simulation.warnings,
+    )
+
+
+def _against_hindsight(run: WalkForwardRun) -> Table:
+    best = run.sweep.best.outcome
+    assert best is not None
+    # On the same bars as the stitched series: another period would compare two markets.
+    held = best.simulation.returns.reindex(run.simulation.returns.index)
+    static = measure(held, nan_policy="zero", periods_per_year=run.sweep.request.periods_per_year)
+    rows = [
+        (label, maker(getattr(run.metrics, name)), maker(getattr(static, name)))
+        for label, name, maker in (
+            ("Total return", "total_return", formats.percent),
+            ("CAGR", "cagr", formats.percent),
+            ("Sharpe ratio", "sharpe", formats.ratio),
+            ("Maximum drawdown", "max_drawdown", formats.percent),
+        )
+    ]
+    return Table(
+        title="Out of sample against hindsight",
+        columns=("Metric", "Stitched, out of sample", "Best combination, with hindsight"),
+        rows=tuple(rows),
+        numeric=frozenset({1, 2}),
+        note="Net of costs, on the same bars. The hindsight column chose its parameters on all the data.",
     )
 
 
