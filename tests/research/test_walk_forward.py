@@ -171,6 +171,22 @@ def test_failing_combinations_never_win(data):
         walk_forward(source, data, {"n": [20]}, train=TRAIN, test=TEST, store=False)
 
 
+def test_a_stateful_strategy_is_run_in_fresh_children(data):
+    """What a combination leaves behind in a module must not reach the next one's numbers."""
+    source = (
+        "n = 10\nseen = int(pd.get_option('display.max_rows'))\npd.set_option('display.max_rows', seen + n)\n"
+        "c = data.get('close')\nposition = c.average(n) > c.average(n + seen % 11)\n"
+    )
+    grid = {"n": [10, 20, 31, 43]}
+    found = sweep(source, data, grid, store=False, n_jobs=1)
+    clean = sweep(SOURCE, data, GRID, store=False)
+    assert found.runs.stateful
+    assert not clean.runs.stateful
+    for one in found.runs.combinations:
+        alone = outsample.run_sandboxed(source, data, params=one.params)
+        pd.testing.assert_frame_equal(one.outcome.positions.frame, alone.positions.frame)
+
+
 def test_wrong_arguments_are_refused(data):
     """Unknown parameters, objectives, windows that do not fit, options that differ."""
     with pytest.raises(ConfigError, match="'fast'"):

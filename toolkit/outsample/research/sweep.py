@@ -1,29 +1,39 @@
-"""Sweep: a strategy with every combination of parameter values, each simulated on the same bars."""
+"""Sweep: a strategy with every combination of parameter values, each simulated on the same bars.
+
+Combinations run in sandbox sessions: one locked child per thread, a new namespace for each. What a strategy
+leaves behind in a module would be seen by the next one, so the best five and five random combinations are
+run again in fresh children; if any of them decides otherwise, the strategy is stateful, and all of them are
+run again, each in a child of its own.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 import math
+import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from outsample import errors
 from outsample.canonical import canonical_json
-from outsample.model import ExecutionResult
+from outsample.model import ExecutionResult, Status
 from outsample.pipeline import Outcome, evaluate, raise_for_status
 from outsample.request import Request
 from outsample.research.objective import Objective, objective_function
 from outsample.research.parallel import pmap
-from outsample.sandbox import run_sandboxed
+from outsample.sandbox import SandboxSession, run_sandboxed
 from outsample.strategy import Literal
 
 __all__ = ["Combination", "SweepRuns", "combinations", "run_sweep"]
 
 MAXIMUM_COMBINATIONS = 100_000
+CONTROLS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +70,15 @@ class SweepRuns:
     grid : mapping
     objective : str or callable
     combinations : tuple of Combination
+    stateful : bool
+        Runs influenced each other in a session; the numbers are of fresh children.
     """
 
     request: Request
     grid: Mapping[str, Sequence[Literal]]
     objective: Objective
     combinations: tuple[Combination, ...]
+    stateful: bool = False
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -138,13 +151,61 @@ def run_sweep(
         dataclasses.replace(request, strategy=request.strategy.with_params(**values), validate=place == 0)
         for place, values in enumerate(params)
     ]
-    executions = pmap(_execute, requests, n_jobs=n_jobs, on_done=on_done)
-    first = next(iter(executions))
-    if first.findings and first.status.value == "rejected":
+    first = _execute(requests[0])
+    if first.status is Status.REJECTED:
         raise_for_status(first, request.policy)
+    executions = [first, *_in_sessions(requests[1:], n_jobs, on_done, len(requests))]
+    found = _evaluated(params, requests, executions, score, n_jobs)
+    stateful = _differs_alone(found, executions, request.seed, n_jobs)
+    if stateful:
+        executions = pmap(_execute, requests, n_jobs=n_jobs, on_done=on_done)
+        found = _evaluated(params, requests, executions, score, n_jobs)
+    return SweepRuns(
+        request=request, grid=dict(grid), objective=objective, combinations=tuple(found), stateful=stateful
+    )
+
+
+def _execute(request: Request) -> ExecutionResult:
+    return run_sandboxed(
+        request.strategy, request.data, policy=request.policy, validate=request.validate, seed=request.seed
+    )
+
+
+def _in_sessions(
+    requests: list[Request], n_jobs: int | None, on_done: Callable[[int, int], None] | None, total: int
+) -> list[ExecutionResult]:
+    """Run requests that differ in parameters alone, in one session per thread, results in their order."""
+    threads = max(1, min(n_jobs or os.cpu_count() or 1, len(requests)))
+    counter = itertools.count(2)  # the first combination is done
+    lock = threading.Lock()
+
+    def part(place: int) -> list[ExecutionResult]:
+        results: list[ExecutionResult] = []
+        own = requests[place::threads]
+        if not own:
+            return results
+        with SandboxSession(own[0].strategy, own[0].data, policy=own[0].policy, seed=own[0].seed) as session:
+            for one in own:
+                results.append(session.run(one.strategy.values))
+                with lock:
+                    if on_done is not None:
+                        on_done(next(counter), total)
+        return results
+
+    parts = pmap(part, range(threads), n_jobs=threads)
+    return [parts[place % threads][place // threads] for place in range(len(requests))]
+
+
+def _evaluated(
+    params: list[dict[str, Literal]],
+    requests: list[Request],
+    executions: list[ExecutionResult],
+    score: Callable[[pd.Series], float],
+    n_jobs: int | None,
+) -> list[Combination]:
     requests = _common_start(requests, executions)
     done = pmap(lambda pair: _evaluate(*pair), list(zip(requests, executions, strict=True)), n_jobs=n_jobs)
-    found = tuple(
+    return [
         Combination(
             params=values,
             request=one,
@@ -153,14 +214,28 @@ def run_sweep(
             value=math.nan if outcome is None else score(outcome.simulation.returns),
         )
         for values, one, (outcome, error) in zip(params, requests, done, strict=True)
-    )
-    return SweepRuns(request=request, grid=dict(grid), objective=objective, combinations=found)
+    ]
 
 
-def _execute(request: Request) -> ExecutionResult:
-    return run_sandboxed(
-        request.strategy, request.data, policy=request.policy, validate=request.validate, seed=request.seed
+def _differs_alone(found: list[Combination], executions: list[ExecutionResult], seed: int, n_jobs: int | None) -> bool:
+    """Whether any of the best five and five random combinations decides otherwise in a fresh child."""
+    ranked = sorted(
+        (place for place, one in enumerate(found) if not math.isnan(one.value)),
+        key=lambda place: (-found[place].value, place),
     )
+    random = np.random.Generator(np.random.Philox(seed))
+    chosen = {*ranked[:CONTROLS], *random.permutation(len(found))[:CONTROLS].tolist()} - {0}
+    places = sorted(chosen)
+    fresh = pmap(
+        lambda place: _execute(dataclasses.replace(found[place].request, validate=False)), places, n_jobs=n_jobs
+    )
+    return any(not _same(executions[place], again) for place, again in zip(places, fresh, strict=True))
+
+
+def _same(a: ExecutionResult, b: ExecutionResult) -> bool:
+    if a.positions is None or b.positions is None:
+        return a.status is b.status
+    return a.positions.call == b.positions.call and a.positions.frame.equals(b.positions.frame)
 
 
 def _common_start(requests: list[Request], executions: list[ExecutionResult]) -> list[Request]:
