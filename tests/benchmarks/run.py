@@ -18,6 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from benchmarks import overhead  # noqa: E402
 from benchmarks.workloads import WORKLOADS  # noqa: E402
 
 ROOT = HERE.parents[1]
@@ -93,7 +94,7 @@ def versions():
     subprocess.run([sys.executable, "-c", "import pandas"], check=True)
     slow = max(1.0, (time.perf_counter() - start) / IMPORT_PANDAS)
     lines.append(f"f = {slow:.2f} (time of `import pandas` / {IMPORT_PANDAS} s, at least 1)")
-    return lines
+    return lines, slow
 
 
 def measure(workloads, rounds):
@@ -150,7 +151,7 @@ def main():
     parser.add_argument("--no-write", action="store_true", help="print only")
     args = parser.parse_args()
     workloads = [workload for workload in WORKLOADS if workload.key.startswith(args.only or "")]
-    about = versions()
+    about, slow = versions()
     medians, absent = measure(workloads, args.rounds)
     written = (
         f"Written by `make bench`: medians of {args.rounds} interleaved rounds, warm-up not counted. "
@@ -164,6 +165,7 @@ def main():
         *table(workloads, medians), "",
         f"Bars per second, W1 kernel: {10_000 / medians['outsample', 'W1 kernel'][0]:,.0f}."
         if ("outsample", "W1 kernel") in medians else "",
+        "", *(overhead.lines(slow) if "W6".startswith(args.only or "") else ()),
     ]  # fmt: skip
     print("\n".join(text))
     if not args.no_write:

@@ -1,10 +1,13 @@
 """Every workload at a hundredth of its size: what it computes is checked, never how long it takes."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from benchmarks import overhead
 from benchmarks.inputs import many_assets, single_asset
 from benchmarks.workloads import WORKLOADS
+from outsample import run_sandboxed
 from outsample.engine import sim
 
 
@@ -44,3 +47,10 @@ def test_many_assets_agree_with_the_reference():
     fast, slow = (sim(position, close, engine=name, **options) for name in ("vectorised", "reference"))
     np.testing.assert_allclose(fast.equity, slow.equity, rtol=1e-9)
     np.testing.assert_allclose(fast.turnover, slow.turnover, atol=1e-9)
+
+
+def test_the_sandbox_gives_what_the_same_code_gives_in_process():
+    """W6 compares equal things."""
+    strategy, data = overhead.prepared(4, 250)
+    confined = run_sandboxed(strategy, data).positions.frame
+    pd.testing.assert_frame_equal(confined, pd.DataFrame(overhead.in_process(data)), check_freq=False)
