@@ -176,7 +176,8 @@ def _missing_for_robust(evidence: Evidence, limits: Thresholds) -> list[str]:
         missing.append("not ROBUST: deflated Sharpe undefined")
     elif deflated < limits.deflated_sharpe:
         missing.append(
-            f"not ROBUST: deflated Sharpe {deflated:.2f} after {evidence.n_trials} trials, "
+            f"not ROBUST: deflated Sharpe {deflated:.2f} after {evidence.n_trials} trial"
+            f"{'' if evidence.n_trials == 1 else 's'}, "
             f"below {limits.deflated_sharpe:.2f}"
         )
     return missing
