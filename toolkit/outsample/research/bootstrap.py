@@ -26,7 +26,7 @@ _PERCENTILES = (5, 25, 50, 75, 95)
 _FAN_PATHS, _FAN_DATES, _CHUNKS = 2_000, 256, 20
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Bootstrap:
     """Resampled statistics.
 
@@ -52,6 +52,12 @@ class Bootstrap:
     level: float
     reasons: Mapping[str, str] = field(default_factory=dict)
     returns: pd.Series = field(repr=False)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Bootstrap: {self.n_paths:,} {self.method} paths, mean block {self.block:.1f}, seed {self.seed}>\n"
+            f"{self.table.iloc[:, :6].to_string(index=False)}"
+        )
 
     def fan(self) -> pd.DataFrame:
         """Return percentiles of equity (from 1) of the first 2,000 paths on at most 256 dates."""
