@@ -193,6 +193,9 @@ def test_an_unknown_dataset_and_unknown_options_are_refused(sample):
         backtest(CROSS, "sampel", store=False)
     with pytest.raises(ConfigError, match="'resample'"):
         backtest(CROSS, sample, store=False, resampel="ME")
+    for strategy, data in ((123, sample), (CROSS, None), (CROSS, sample.get("close"))):
+        with pytest.raises(ConfigError, match="backtest needs"):
+            backtest(strategy, data, store=False)
     with pytest.raises(ConfigError, match="lookahead"):
         backtest(CROSS, sample, store=False, lookahead="maybe")
 

@@ -39,6 +39,7 @@ CLEAN = {
         "    held = price > mean * (0.97 if held else 1.03)\n    rows.append(held)\n"
         "position = pd.DataFrame({'AAPL': rows}, index=c.index)"
     ),
+    "rows in reverse": "c = data.get('close')\nposition = (c > c.shift(1)).iloc[::-1]",
     "seeded noise": "import numpy as np\nc = data.get('close')\nposition = c > c.shift(1) * (1 + 0 * np.random.rand())",
 }
 

@@ -130,10 +130,16 @@ def make_request(  # noqa: PLR0913 - gathers what the rims parse
     """Return the request that the arguments of `backtest` mean."""
     settings = load_settings()
     source = Strategy.from_source(strategy) if isinstance(strategy, str) else strategy
-    if params:
-        source = source.with_params(**params)
     if isinstance(data, str):
         data = load(data, store=ledger_of(store)[0])
+    for value, kind, text in ((source, Strategy, "a Strategy or its source"), (data, Dataset, "a Dataset or its name")):
+        if not isinstance(value, kind):
+            raise errors.ConfigError(
+                f"backtest needs {text}. Got {type(value).__name__}.",
+                hint="Dataset.from_frames({'close': frame}, name='...') makes a dataset of a DataFrame.",
+            )
+    if params:
+        source = source.with_params(**params)
     return Request(
         strategy=source,
         data=data,

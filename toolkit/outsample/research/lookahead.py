@@ -155,7 +155,7 @@ def check_lookahead(  # noqa: PLR0913 - pinned by the public interface
     if params:
         chosen = chosen.with_params(**params)  # type: ignore[arg-type]
     prober = _Prober(chosen, data, policy or SandboxPolicy(), seed)
-    full = baseline if baseline is not None else prober.positions(data, validated=True)
+    full = _sorted(baseline if baseline is not None else prober.positions(data, validated=True))
     plan = _plan(data, full, truncations, perturbations, seed)
     probes = [prober.probe("repeat", data.dates[-1], full)]
     if probes[0].outcome == "equal":
@@ -170,6 +170,13 @@ def check_lookahead(  # noqa: PLR0913 - pinned by the public interface
     if found is not None:
         report = prober.explain(report, found, full)
     return dataclasses.replace(report, seconds=time.perf_counter() - began)
+
+
+def _sorted(positions: Positions) -> Positions:
+    """Rows in the order of time, in which the engine reads them."""
+    if positions.frame.index.is_monotonic_increasing:
+        return positions
+    return dataclasses.replace(positions, frame=positions.frame.sort_index())
 
 
 def _verdict(probes: list[Probe], found: Probe | None) -> bool | None:
@@ -232,7 +239,7 @@ class _Prober:
         if execution.status is not Status.OK or execution.positions is None:
             detail = f"{kind} at {cut.date()} ended with {execution.status.value}: {execution.error}"
             return Probe(kind=kind, cut=cut, outcome="inconclusive", detail=detail)
-        return _compare(kind, cut, full, execution.positions)
+        return _compare(kind, cut, full, _sorted(execution.positions))
 
     def explain(self, report: LookaheadReport, found: Probe, full: Positions) -> LookaheadReport:
         """Say which frame, how far ahead, and the likely line."""
