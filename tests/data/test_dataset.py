@@ -219,7 +219,7 @@ def test_a_delisting_is_not_known_before_it_happens():
         ({"close": prices() * 0}, DataInvalid, "not positive"),
         ({"close": -prices()}, DataInvalid, "not positive"),
         ({"close": prices().replace(2.0, np.inf)}, DataInvalid, "infinite"),
-        ({"close": prices().astype(object).replace(2.0, "x")}, DataInvalid, "not numbers"),
+        ({"close": prices().astype(object).where(prices() != 2.0, "x")}, DataInvalid, "not numbers"),
         ({"close": prices().set_axis(["a", "b", "c", "d"], axis=0)}, DataInvalid, "dates"),
         ({"close": [1, 2]}, DataInvalid, "pandas"),
         ({"close": prices().iloc[:0]}, DataInvalid, "no rows"),
