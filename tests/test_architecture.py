@@ -19,8 +19,9 @@ LAYERS: list[list[str]] = [
     ["sandbox"],
     ["classify", "request", "pipeline"],
     ["research", "alpha"],
-    ["store", "interop", "report", "jobs"],
-    ["trials", "result", "api"],
+    ["store", "interop", "report"],
+    ["trials", "result", "studies", "api"],
+    ["archive", "golden", "bundle", "batch", "backtester", "jobs", "selftest"],
     ["notebook", "cli", "testing", "widgets", "__main__"],
 ]
 RANK = {name: (layer, place) for layer, names in enumerate(LAYERS) for place, name in enumerate(names)}
