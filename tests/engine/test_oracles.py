@@ -129,9 +129,9 @@ def test_a_foreign_engine_is_checked(monkeypatch):
             import dataclasses
 
             honest = get_engine("vectorised").simulate(positions, data, execution=execution, costs=costs)
-            bars = honest.record.bars.copy()
-            bars[0, 1:] *= 2.0
-            return dataclasses.replace(honest, record=dataclasses.replace(honest.record, bars=bars), engine="rich")
+            curve = honest.record.curve.copy()
+            curve[0, 1:] *= 2.0
+            return dataclasses.replace(honest, record=dataclasses.replace(honest.record, curve=curve), engine="rich")
 
     class Point:
         def __init__(self, made):

@@ -27,16 +27,6 @@ _EDGE = 1e-9
 _LIMIT_EDGE = 1e-4
 
 
-def _can_trade(t, i, buy, trade, close, volume, delisted, limit):
-    """Whether an order of this direction can be filled at the trade price of bar t."""
-    price = trade[t, i]
-    if price != price or close[t, i] != close[t, i] or t >= delisted[i]:
-        return False
-    if volume.shape[0] > 0 and volume[t, i] <= 0.0:
-        return False
-    return _inside_limit(t, i, buy, price, close, limit)
-
-
 def _inside_limit(t, i, buy, price, close, limit):
     """Whether a price limit leaves room to buy (or sell) at this price."""
     if limit == np.inf or t == 0:
@@ -80,7 +70,7 @@ def _solve(equity, blocked, leverage, after_cost, n, active, moves, value, want,
                         rise -= sell_rate * want[i]
             step = total / rise
             m -= step
-            if abs(step) <= 1e-16 * equity:
+            if step <= 1e-16 * equity:  # from above: a step back is rounding
                 break
         m = max(m, 0.0)
         if gross == 0.0 or gross * m + blocked <= leverage * m * (1.0 + 1e-12) or (blocked == 0.0):
@@ -103,7 +93,7 @@ def _log(fills, amounts, n, t, i, reason, signal, delta, price, fee, tax, slip):
     return n + 1
 
 
-def _trade(t, k, i, target, price, reason, signal, rates, units, mark, sums, out, fills, amounts, n):
+def _trade(t, i, target, price, reason, signal, rates, units, mark, sums, fills, amounts, n):
     """Bring one name to a value at a price; costs and cash follow. `sums` is (cash, gain)."""
     fee, tax, slip, after_cost = rates[0], rates[1], rates[2], rates[13] == 0.0
     held = units[i]
@@ -133,10 +123,6 @@ def _trade(t, k, i, target, price, reason, signal, rates, units, mark, sums, out
         value += change
         sums[0] -= delta * price + paid
         sums[1] -= paid
-        out[3, k] += fee_paid
-        out[4, k] += tax_paid
-        out[5, k] += slip_paid
-        out[8, k] += abs(delta * price)
         n = _log(fills, amounts, n, t, i, reason, signal, delta, price, fee_paid, tax_paid, slip_paid)
     return n
 
@@ -178,8 +164,8 @@ def _touch(i, opened, high, low, optimistic, units, p0, peak, rates):
 
 
 def _touch_all(
-    t, k, n_active, active, close, opens, highs, lows, volume, delisted, limit, optimistic, units, p0, peak, queue,
-    queue_bar, stopped, waiting, rates, mark, sums, out, fills, amounts, n, n_waiting, n_queue,
+    t, n_active, active, close, opens, highs, lows, volume, delisted, limit, optimistic, units, p0, peak, queue,
+    queue_bar, stopped, waiting, rates, mark, sums, fills, amounts, n, n_waiting, n_queue,
 ):  # fmt: skip
     """Fill the stops that bar t touches; what cannot be sold now is queued."""
     for a in range(n_active):
@@ -198,11 +184,62 @@ def _touch_all(
         waiting[i] = 0
         trades = volume.shape[0] == 0 or not volume[t, i] <= 0.0
         if trades and t < delisted[i] and _inside_limit(t, i, units[i] < 0.0, price, close, limit):
-            n = _trade(t, k, i, 0.0, price, reason, -1 - t, rates, units, mark, sums, out, fills, amounts, n)
+            n = _trade(t, i, 0.0, price, reason, -1 - t, rates, units, mark, sums, fills, amounts, n)
         else:
             queue[i], queue_bar[i] = reason, t
             n_queue += 1
     return n, n_waiting, n_queue
+
+
+def _hold(
+    t, end, chunk, first, n_active, active, close, delisted, capital, units, mark, missing, sums, gains, out, residual
+):
+    """Mark what is held through the bars t..end-1, on which nothing is decided.
+
+    Symbol by symbol through `chunk` bars at a time: columns of prices are contiguous. A bar without a
+    price, with a delisting or with ruin is left to the caller. Returns the first bar that is not done,
+    the next chunk (short after such a bar, so that repeated ones cost no more than they must), residual.
+    """
+    for a in range(n_active):
+        end = min(end, delisted[active[a]])
+    while t < end:
+        stop = min(end, t + chunk)
+        n, k = stop - t, t - first
+        # Plain one-dimensional pieces: the loops over them become vector instructions.
+        equity, cash, gross, gain = out[0, k : k + n], out[1, k : k + n], out[2, k : k + n], gains[:n]
+        equity[:], gross[:], gain[:] = 0.0, 0.0, 0.0
+        for a in range(n_active):
+            i = active[a]
+            held, price = units[i], close[t:stop, i]
+            size = abs(held)
+            gain[0] += held * (price[0] - mark[i])
+            for b in range(1, n):
+                gain[b] += held * (price[b] - price[b - 1])
+            for b in range(n):
+                equity[b] += held * price[b]
+                gross[b] += size * price[b]
+        money, earned, base, good = sums[0], sums[1], out[0, k - 1], n
+        for b in range(n):
+            value = money + equity[b]
+            if not value > _TINY * capital:  # ruin, or no price
+                good = b
+                break
+            earned += gain[b]
+            gap, base = abs(capital + earned - value), max(value, base)
+            if gap > residual * base:
+                residual = gap / base
+            equity[b], cash[b], base = value, money, value
+        sums[1] = earned
+        done = t + good
+        if done > t:
+            for a in range(n_active):
+                mark[active[a]] = close[done - 1, active[a]]
+                missing[active[a]] = 0
+        t = done
+        if done < stop:
+            return t, 8, residual
+        chunk = min(2 * chunk, 1 << 30)
+    return t, chunk, residual
 
 
 def make_kernel(*, stops: bool) -> Callable[..., object]:
@@ -240,13 +277,14 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
         delist_after,
         mode,
         out,
+        carried,
         stale,
         fills,
         amounts,
     ):
         n = close.shape[1]
         leverage, position_limit, limit = rates[5], rates[6], rates[11]
-        pre_cost = rates[13] != 0.0
+        pre_cost, unlimited = rates[13] != 0.0, limit == np.inf
         partial, touched, at_open, optimistic = mode[0] != 0, mode[1] != 0, mode[2] != 0, mode[3] != 0
         retain, skip_stopped = mode[4] != 0, mode[5] != 0
         buy_rate, sell_rate = rates[0] + rates[2], rates[0] + rates[1] + rates[2]
@@ -257,19 +295,23 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
         signal, missing = np.zeros(n, np.int64), np.zeros(n, np.int64)
         active, merged = np.zeros(n, np.int64), np.zeros(n, np.int64)
         value, prices, moves = np.zeros(n), np.zeros(n), np.zeros(n, np.uint8)
+        priced, trades = np.zeros(n, np.bool_), np.zeros(n, np.bool_)  # there is a price; an order can be filled
         p0, peak, queue_bar = np.zeros(n), np.zeros(n), np.zeros(n, np.int64)
         queue, stopped = np.zeros(n, np.uint8), np.zeros(n, np.int64)  # the bar of the stop + 1
         n_fills, n_active, n_waiting, n_queue, decision = 0, 0, 0, 0, 0
         ruin, shortfall, residual = -1, 0.0, 0.0
         sums = np.zeros(2)  # cash, and everything earned since the start
         sums[0] = rates[12]
-        out[0, 0], out[1, 0] = rates[12], rates[12]
+        out[0, 0], out[1, 0], out[2, 0] = rates[12], rates[12], 0.0
         n_decisions = len(fill_bars)
-        for t in range(first + 1, last + 1):
+        gains, chunk = np.empty(last - first + 1), 1 << 30
+        t = first
+        while t < last:
+            t += 1
             k = t - first
             decides = decision < n_decisions and fill_bars[decision] == t
             if n_active == 0 and not decides:  # nothing is held, nothing waits
-                out[0, k], out[1, k] = out[0, k - 1], sums[0]
+                out[0, k], out[1, k], out[2, k] = out[0, k - 1], sums[0], 0.0
                 continue
             if carries:
                 short = 0.0
@@ -281,7 +323,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                 financing = -sums[0] * rates[4] * year if sums[0] < 0.0 else 0.0
                 sums[0] -= borrow + financing
                 sums[1] -= borrow + financing
-                out[6, k], out[7, k] = borrow, financing
+                carried[0, k], carried[1, k] = borrow, financing
 
             if decides:  # merge the names of the decision into the sorted list of active names
                 a, b, c = 0, start[decision], 0
@@ -302,8 +344,8 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
 
             if stops_on and touched and not at_open:
                 n_fills, n_waiting, n_queue = _touch_all(
-                    t, k, n_active, active, close, opens, highs, lows, volume, delisted, limit, optimistic, units, p0,
-                    peak, queue, queue_bar, stopped, waiting, rates, mark, sums, out, fills, amounts, n_fills,
+                    t, n_active, active, close, opens, highs, lows, volume, delisted, limit, optimistic, units, p0,
+                    peak, queue, queue_bar, stopped, waiting, rates, mark, sums, fills, amounts, n_fills,
                     n_waiting, n_queue,
                 )  # fmt: skip
 
@@ -312,17 +354,21 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                 for a in range(n_active):
                     i = active[a]
                     price = trade[t, i]
-                    prices[a] = price if price == price and close[t, i] == close[t, i] else mark[i]
+                    priced[a] = price == price and close[t, i] == close[t, i]
+                    trades[a] = priced[a] and t < delisted[i] and (volume.shape[0] == 0 or not volume[t, i] <= 0.0)
+                    prices[a] = price if priced[a] else mark[i]
                     equity += units[i] * prices[a]
                 if stops_on and n_queue > 0:
                     for a in range(n_active):
                         i = active[a]
                         if queue[i] and queue_bar[i] < t:
                             stopped[i] = t + 1
-                            if _can_trade(t, i, units[i] < 0.0, trade, close, volume, delisted, limit):
+                            if trades[a] and (
+                                unlimited or _inside_limit(t, i, units[i] < 0.0, prices[a], close, limit)
+                            ):
                                 n_fills = _trade(
-                                    t, k, i, 0.0, prices[a], queue[i], -1 - queue_bar[i],
-                                    rates, units, mark, sums, out, fills, amounts, n_fills,
+                                    t, i, 0.0, prices[a], queue[i], -1 - queue_bar[i],
+                                    rates, units, mark, sums, fills, amounts, n_fills,
                                 )  # fmt: skip
                                 n_waiting -= waiting[i]
                                 waiting[i], queue[i] = 0, 0
@@ -393,10 +439,12 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                     if waiting[i] and equity > 0.0 and (queue[i] == 0 or (decides and not partial)):
                         change = want[i] * equity - value[a]
                         small = abs(change) <= tiny and (want[i] != 0.0 or units[i] == 0.0)
-                        if small and not (trade[t, i] == trade[t, i] and close[t, i] == close[t, i]):
+                        if small and not priced[a]:
                             n_waiting -= 1
                             waiting[i] = 0
-                        elif small or _can_trade(t, i, change > 0.0, trade, close, volume, delisted, limit):
+                        elif small or (
+                            trades[a] and (unlimited or _inside_limit(t, i, change > 0.0, prices[a], close, limit))
+                        ):
                             moves[a] = 1
                     if not moves[a]:
                         blocked += abs(value[a])
@@ -412,8 +460,8 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                         if moves[a]:
                             i = active[a]
                             change = want[i] * m - value[a]
-                            if abs(change) > tiny and not _can_trade(
-                                t, i, change > 0.0, trade, close, volume, delisted, limit
+                            if abs(change) > tiny and not (
+                                trades[a] and (unlimited or _inside_limit(t, i, change > 0.0, prices[a], close, limit))
                             ):
                                 moves[a] = 0
                                 blocked += abs(value[a])
@@ -425,7 +473,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                         goal = want[i] * m
                         if abs(goal - value[a]) > tiny or (goal == 0.0 and side != 0.0):
                             n_fills = _trade(
-                                t, k, i, goal, prices[a], 0, signal[i], rates, units, mark, sums, out,
+                                t, i, goal, prices[a], 0, signal[i], rates, units, mark, sums,
                                 fills, amounts, n_fills,
                             )  # fmt: skip
                         n_waiting -= 1
@@ -441,8 +489,8 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
 
             if stops_on and touched and at_open:
                 n_fills, n_waiting, n_queue = _touch_all(
-                    t, k, n_active, active, close, opens, highs, lows, volume, delisted, limit, optimistic, units, p0,
-                    peak, queue, queue_bar, stopped, waiting, rates, mark, sums, out, fills, amounts, n_fills,
+                    t, n_active, active, close, opens, highs, lows, volume, delisted, limit, optimistic, units, p0,
+                    peak, queue, queue_bar, stopped, waiting, rates, mark, sums, fills, amounts, n_fills,
                     n_waiting, n_queue,
                 )  # fmt: skip
 
@@ -493,6 +541,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                     if units[i] != 0.0:
                         n_fills = _log(fills, amounts, n_fills, t, i, 5, -1 - t, -units[i], mark[i], 0.0, 0.0, 0.0)
                 ruin, shortfall = t, -equity
+                out[:, k:] = 0.0
                 break
             out[0, k], out[1, k], out[2, k] = equity, sums[0], gross
 
@@ -510,6 +559,14 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                                 n_queue += 1
                                 n_waiting -= waiting[i]
                                 waiting[i] = 0
+
+            if not stops_on and not carries and n_active > 0 and n_waiting == 0:
+                end = fill_bars[decision] if decision < n_decisions else last + 1
+                t, chunk, residual = _hold(
+                    t + 1, end, chunk, first, n_active, active, close, delisted, rates[12], units, mark, missing,
+                    sums, gains, out, residual,
+                )  # fmt: skip
+                t -= 1
         return n_fills, ruin, shortfall, residual
 
     _register_helpers()
@@ -522,7 +579,7 @@ _FLOATS = "Array(float64, 1, 'C', readonly=True)"
 _SIGNATURE = (
     "Tuple((int64, int64, float64, float64))("
     f"{', '.join([_TABLE] * 6)}, {_FLOATS}, {_INTS}, {_INTS}, {_INTS}, {_INTS}, {_FLOATS}, {_FLOATS}, {_FLOATS}, "
-    f"int64, int64, int64, {_INTS}, float64[:, ::1], int64[::1], int64[:, ::1], float64[:, ::1])"
+    f"int64, int64, int64, {_INTS}, float64[:, ::1], float64[:, ::1], int64[::1], int64[:, ::1], float64[:, ::1])"
 )
 
 
@@ -530,5 +587,8 @@ def _register_helpers() -> None:
     """Let compiled kernels call the plain helpers of this module."""
     from numba.extending import register_jitable
 
-    for helper in (_can_trade, _inside_limit, _solve, _log, _trade, _judge, _touch, _touch_all):
+    for helper in (_inside_limit, _solve, _judge, _touch, _touch_all, _hold):
         register_jitable(helper)
+    # Called for every fill: passing a dozen arrays costs more than the work.
+    for helper in (_log, _trade):
+        register_jitable(inline="always")(helper)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -47,8 +48,12 @@ class Record:
 
     Parameters
     ----------
-    bars : ndarray of float64 [9, bars of the evaluation]
-        The rows of `ROWS`.
+    curve : ndarray of float64 [3, bars of the evaluation]
+        Equity, cash and gross value at each close.
+    carry : ndarray of float64 [2, bars of the evaluation], or [2, 0]
+        Borrow and financing of each bar; empty where neither has a rate.
+    first : int
+        Bar of the market that the first column stands for.
     fills : ndarray of int64 [fills, 4]
         Bar, symbol, reason, and what decided it: the number of the decision in the plan, or
         -1 - (bar on which a stop was judged).
@@ -65,13 +70,29 @@ class Record:
         equity and the equity of the bar before.
     """
 
-    bars: np.ndarray
+    curve: np.ndarray
+    carry: np.ndarray
+    first: int
     fills: np.ndarray
     amounts: np.ndarray
     stale: np.ndarray
     ruin: int
     shortfall: float
     residual: float
+
+    @cached_property
+    def bars(self) -> np.ndarray:
+        """Return the rows of `ROWS`: the curve, and what the fills and the carry of each bar cost."""
+        rows = np.zeros((len(ROWS), self.curve.shape[1]))
+        rows[:3] = self.curve
+        place = self.fills[:, 0] - self.first
+        for row, column in ((3, 2), (4, 3), (5, 4)):
+            np.add.at(rows[row], place, self.amounts[:, column])
+        ordered = self.fills[:, 2] < REASONS.index("delisting")  # the others are no trades in the market
+        np.add.at(rows[8], place[ordered], np.abs(self.amounts[ordered, 0] * self.amounts[ordered, 1]))
+        if self.carry.shape[1]:
+            rows[6:8] = self.carry
+        return rows
 
 
 def rates_of(execution: Execution, costs: Costs) -> np.ndarray:

@@ -104,7 +104,9 @@ class _Run:
             held = [holding.units * holding.price for _, holding in sorted(self.book.items())]
             self.bars[:3, t - first] = equity, self.cash, sum(map(abs, held))
         return Record(
-            bars=self.bars,
+            curve=self.bars[:3],
+            carry=self.bars[6:8],
+            first=self.plan.first,
             fills=np.array(self.fills, dtype=np.int64).reshape(-1, 4),
             amounts=np.array(self.amounts, dtype=np.float64).reshape(-1, 5),
             stale=self.stale,

@@ -207,7 +207,8 @@ class Simulation:
     # -- helpers
 
     def _row(self, name: str) -> np.ndarray:
-        values: np.ndarray = self.record.bars[ROWS.index(name)]
+        row = ROWS.index(name)
+        values: np.ndarray = self.record.curve[row] if row < 3 else self.record.bars[row]
         return values
 
     def _flat_rows(self, name: int) -> np.ndarray:

@@ -120,7 +120,7 @@ def _run_kernel(problem: Problem, record: Record) -> tuple[np.ndarray, np.ndarra
         market.close,
         market.high if ranged else _NO_TABLE,
         market.low if ranged else _NO_TABLE,
-        record.bars[0],
+        record.curve[0],
         year,
         float(problem.costs.borrow_rate),
         problem.execution.trade_at_price == "open",

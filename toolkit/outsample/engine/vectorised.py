@@ -14,7 +14,7 @@ from outsample.config import Costs, Execution
 from outsample.engine.kernel import make_kernel
 from outsample.engine.market import Market
 from outsample.engine.problem import problem_of
-from outsample.engine.record import ROWS, Problem, Record, rates_of
+from outsample.engine.record import Problem, Record, rates_of
 from outsample.engine.simulation import Simulation
 
 __all__ = ["VectorisedEngine", "run_kernel"]
@@ -53,17 +53,20 @@ def run_kernel(problem: Problem) -> Record:
     """Run the kernel on a problem."""
     plan, execution = problem.plan, problem.execution
     kernel, arguments = _kernel(execution.has_stops), _arguments(problem)
-    room = 64 + 2 * len(plan.targets.names)
+    room, n_bars = 64 + 2 * len(plan.targets.names), plan.last - plan.first + 1
+    carry = np.zeros((2, n_bars if problem.costs.borrow_rate or problem.costs.financing_rate else 0))
     while True:
-        out = np.zeros((len(ROWS), plan.last - plan.first + 1))
+        out = np.empty((3, n_bars))
         stale = np.zeros(len(problem.market.symbols), dtype=np.int64)
         fills, amounts = np.empty((room, 4), dtype=np.int64), np.empty((room, 5))
-        n, ruin, shortfall, residual = kernel(*arguments, out, stale, fills, amounts)
+        n, ruin, shortfall, residual = kernel(*arguments, out, carry, stale, fills, amounts)
         if n <= room:
             break
         room = n  # now it is known how many fills there are
     return Record(
-        bars=out,
+        curve=out,
+        carry=carry,
+        first=plan.first,
         fills=fills[:n],
         amounts=amounts[:n],
         stale=stale,
