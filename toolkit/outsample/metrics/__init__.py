@@ -1,63 +1,87 @@
 """Metrics: bare formulas of returns, trades and signals, and `measure`, which adds the policies."""
 
-from outsample.metrics.benchmarks import (
-    benchmark_metrics,
-)
-from outsample.metrics.measuring import (
-    Metrics,
-    measure,
-)
-from outsample.metrics.signals import (
-    half_life,
-    information_coefficient,
-)
-from outsample.metrics.tables import (
-    drawdowns,
-    monthly_table,
-)
-from outsample.metrics.trading import (
-    exposure_metrics,
-    trade_metrics,
-)
-from outsample.metrics.values import (
-    cagr,
+from outsample.metrics.benchmarks import benchmark_metrics
+from outsample.metrics.capacity import Capacity, capacity, cost_sensitivity, traded_value
+from outsample.metrics.exposure import concentration, exposure_metrics
+from outsample.metrics.falls import (
+    average_drawdown,
     calmar,
     conditional_drawdown_at_risk,
+    drawdown_path,
+    longest_drawdown,
+    martin,
+    max_drawdown,
+    pain_index,
+    time_under_water,
+    ulcer_index,
+)
+from outsample.metrics.measuring import measure
+from outsample.metrics.signals import (
+    coverage,
+    half_life,
+    hit_rate,
+    ic_by_horizon,
+    ic_summary,
+    information_coefficient,
+    long_short_spread,
+    quantile_returns,
+    quantile_turnover,
+    rank_autocorrelation,
+)
+from outsample.metrics.summary import Metrics
+from outsample.metrics.tables import calendar_returns, drawdowns, monthly_table, rolling_returns
+from outsample.metrics.tails import (
     conditional_value_at_risk,
+    cornish_fisher_conditional_value_at_risk,
     cornish_fisher_value_at_risk,
+    parametric_conditional_value_at_risk,
+    parametric_value_at_risk,
+    tail_ratio,
+    value_at_risk,
+)
+from outsample.metrics.trading import by_exit_reason, by_side, trade_metrics, trade_sides
+from outsample.metrics.values import (
+    annual_mean,
+    autocorrelation,
+    cagr,
     d_ratio,
     downside_deviation,
     downside_potential,
-    drawdown_path,
     gain_to_pain,
     kurtosis,
-    martin,
-    max_drawdown,
+    lo_sharpe,
     mean_absolute_deviation,
     omega,
-    pain_index,
-    parametric_value_at_risk,
     sharpe,
     skewness,
     sortino,
     stability,
-    tail_ratio,
     total_return,
-    ulcer_index,
     upside_risk,
-    value_at_risk,
     volatility,
     wealth,
 )
 
 __all__ = [
+    "Capacity",
     "Metrics",
+    "annual_mean",
+    "autocorrelation",
+    "average_drawdown",
     "benchmark_metrics",
+    "by_exit_reason",
+    "by_side",
     "cagr",
+    "calendar_returns",
     "calmar",
+    "capacity",
+    "concentration",
     "conditional_drawdown_at_risk",
     "conditional_value_at_risk",
+    "cornish_fisher_conditional_value_at_risk",
     "cornish_fisher_value_at_risk",
+    "cost_sensitivity",
+    "coverage",
     "d_ratio",
     "downside_deviation",
     "downside_potential",
@@ -66,8 +90,14 @@ __all__ = [
     "exposure_metrics",
     "gain_to_pain",
     "half_life",
+    "hit_rate",
+    "ic_by_horizon",
+    "ic_summary",
     "information_coefficient",
     "kurtosis",
+    "lo_sharpe",
+    "long_short_spread",
+    "longest_drawdown",
     "martin",
     "max_drawdown",
     "mean_absolute_deviation",
@@ -75,14 +105,22 @@ __all__ = [
     "monthly_table",
     "omega",
     "pain_index",
+    "parametric_conditional_value_at_risk",
     "parametric_value_at_risk",
+    "quantile_returns",
+    "quantile_turnover",
+    "rank_autocorrelation",
+    "rolling_returns",
     "sharpe",
     "skewness",
     "sortino",
     "stability",
     "tail_ratio",
+    "time_under_water",
     "total_return",
     "trade_metrics",
+    "trade_sides",
+    "traded_value",
     "ulcer_index",
     "upside_risk",
     "value_at_risk",

@@ -1,4 +1,8 @@
-"""A strategy against a benchmark."""
+"""A strategy against a benchmark, on the bars that both have.
+
+r, b: returns per bar of the strategy and of the benchmark; f the risk-free rate per bar; P periods per year;
+beta = cov(r - f, b - f) / var(b - f) (Sharpe, 1964; Jensen, 1968).
+"""
 
 from __future__ import annotations
 
@@ -9,56 +13,12 @@ import numpy as np
 import pandas as pd
 
 from outsample.errors import DataInvalid
-from outsample.metrics.values import ROUNDING
+from outsample.metrics.rates import RiskFree, bar_rates
+from outsample.metrics.values import settled, spread_of
 
-__all__ = ["benchmark_metrics"]
+__all__ = ["BENCHMARK_STATISTICS", "benchmark_metrics", "shared_bars"]
 
-
-def benchmark_metrics(
-    returns: object, benchmark: object, *, periods_per_year: float = 252, risk_free: float = 0.0
-) -> Mapping[str, float]:
-    """Return the statistics of returns against a benchmark; NaN where undefined.
-
-    Parameters
-    ----------
-    returns, benchmark : Series or array-like [bar]
-        Two Series are compared on the dates they share; anything else must have equal length.
-    periods_per_year, risk_free : float
-
-    Returns
-    -------
-    mapping
-        active_return, tracking_error, information_ratio, beta, alpha (arithmetic, annual), r_squared, treynor,
-        specific_risk (population deviation of the residual, annual), up_capture and down_capture (ratio of
-        mean returns where the benchmark rises or falls).
-    """
-    x, y = _paired(returns, benchmark)
-    rate = (1.0 + risk_free) ** (1.0 / periods_per_year) - 1.0
-    n, year = len(x), periods_per_year
-    if n < 2:
-        return dict.fromkeys(_NAMES, math.nan)
-    active = x - y
-    error = _spread(active) * math.sqrt(year)
-    found = {"active_return": float(active.mean()) * year, "tracking_error": error}
-    found["information_ratio"] = found["active_return"] / error if error > 0.0 else math.nan
-    spread = _spread(y)
-    beta = float(np.cov(x, y)[0, 1]) / spread**2 if spread > 0.0 else math.nan
-    excess, theirs = float(x.mean()) - rate, float(y.mean()) - rate
-    residual = x - beta * y
-    varied = spread > 0.0 and _spread(x) > 0.0
-    found |= {
-        "beta": beta,
-        "alpha": (excess - beta * theirs) * year,
-        "r_squared": float(np.corrcoef(x, y)[0, 1]) ** 2 if varied else math.nan,
-        "treynor": excess * year / beta if beta else math.nan,
-        "specific_risk": float(residual.std()) * math.sqrt(year),
-        "up_capture": _capture(x, y, y > 0.0),
-        "down_capture": _capture(x, y, y < 0.0),
-    }
-    return found
-
-
-_NAMES = (
+BENCHMARK_STATISTICS = (
     "active_return",
     "tracking_error",
     "information_ratio",
@@ -72,24 +32,88 @@ _NAMES = (
 )
 
 
-def _paired(returns: object, benchmark: object) -> tuple[np.ndarray, np.ndarray]:
+def benchmark_metrics(
+    returns: object, benchmark: object, *, periods_per_year: float = 252, risk_free: RiskFree = 0.0
+) -> Mapping[str, float]:
+    """Return the statistics of returns against a benchmark; NaN where undefined.
+
+    Parameters
+    ----------
+    returns, benchmark : Series or array-like [bar]
+        Two Series are compared on the dates they share; anything else must have equal length.
+    periods_per_year : float
+    risk_free : float, Series or array-like [bar of returns]
+        Annual, subtracted from both.
+
+    Returns
+    -------
+    mapping
+        The names of `BENCHMARK_STATISTICS`, all but beta, r_squared and captures annual. active_return = P mean(r
+        - b); tracking_error = sd(r - b) sqrt(P); information_ratio, their quotient; alpha = P (mean(r - f) - beta
+        mean(b - f)); treynor = P mean(r - f) / beta; specific_risk, the population deviation of r - beta b
+        (Bacon, 2008); up_capture and down_capture, the ratio of mean returns where the benchmark rises or falls.
+
+    Raises
+    ------
+    DataInvalid
+        Arrays of different lengths.
+
+    Examples
+    --------
+    >>> found = benchmark_metrics([0.02, -0.02, 0.04], [0.01, -0.01, 0.02], periods_per_year=12)
+    >>> {name: round(found[name], 6) for name in ("beta", "alpha", "r_squared", "up_capture")}
+    {'beta': 2.0, 'alpha': 0.0, 'r_squared': 1.0, 'up_capture': 2.0}
+    """
+    x, y, rate = _paired(returns, benchmark, risk_free, periods_per_year)
+    if len(x) < 2:
+        return dict.fromkeys(BENCHMARK_STATISTICS, math.nan)
+    year = periods_per_year
+    active = settled(x - y, x, y)
+    error = spread_of(active) * math.sqrt(year)
+    gain = float(active.mean()) * year
+    excess, theirs = settled(x - rate, x), settled(y - rate, y)
+    varied, market = spread_of(excess) > 0.0, spread_of(theirs)
+    beta = math.nan
+    if market > 0.0:
+        beta = float(np.cov(excess, theirs)[0, 1]) / market**2 if varied else 0.0
+    return {
+        "active_return": gain,
+        "tracking_error": error,
+        "information_ratio": gain / error if error > 0.0 else math.nan,
+        "beta": beta,
+        "alpha": (float(excess.mean()) - beta * float(theirs.mean())) * year,
+        "r_squared": float(np.corrcoef(excess, theirs)[0, 1]) ** 2 if varied and market > 0.0 else math.nan,
+        "treynor": float(excess.mean()) * year / beta if beta else math.nan,
+        "specific_risk": float((x - beta * y).std()) * math.sqrt(year),
+        "up_capture": _capture(x, y, y > 0.0),
+        "down_capture": _capture(x, y, y < 0.0),
+    }
+
+
+def shared_bars(returns: object, benchmark: object) -> int:
+    """Return the number of bars on which `benchmark_metrics` compares the two."""
     if isinstance(returns, pd.Series) and isinstance(benchmark, pd.Series):
-        if not returns.index.equals(benchmark.index):
-            shared = returns.index.intersection(benchmark.index)
-            returns, benchmark = returns.loc[shared], benchmark.loc[shared]
-        x, y = returns.to_numpy(dtype=float), benchmark.to_numpy(dtype=float)
+        return len(returns.index.intersection(benchmark.index))
+    return len(np.asarray(returns))
+
+
+def _paired(
+    returns: object, benchmark: object, risk_free: RiskFree, year: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Both series and the rate per bar, on the bars that both series have."""
+    rate = np.broadcast_to(bar_rates(risk_free, returns, year), len(np.asarray(returns)))
+    if isinstance(returns, pd.Series) and isinstance(benchmark, pd.Series):
+        shared = returns.index.intersection(benchmark.index)
+        if len(shared) < len(returns):
+            rate = rate[returns.index.get_indexer(shared)]
+        x, y = returns.loc[shared].to_numpy(dtype=float), benchmark.loc[shared].to_numpy(dtype=float)
     else:
         x, y = np.asarray(returns, dtype=float), np.asarray(benchmark, dtype=float)
     if len(x) != len(y):
         raise DataInvalid(
             f"Returns and benchmark need the same bars. Got {len(x)} and {len(y)}.", hint="Give both as dated Series."
         )
-    return x, y
-
-
-def _spread(x: np.ndarray) -> float:
-    spread = float(x.std(ddof=1))
-    return 0.0 if spread <= ROUNDING * float(np.abs(x).max()) else spread
+    return x, y, rate
 
 
 def _capture(x: np.ndarray, y: np.ndarray, chosen: np.ndarray) -> float:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -13,105 +10,39 @@ import pandas as pd
 
 from outsample.config import Conventions
 from outsample.errors import DataInvalid
+from outsample.metrics import falls, tails
 from outsample.metrics import values as v
-from outsample.metrics.benchmarks import benchmark_metrics
-from outsample.metrics.trading import exposure_metrics, trade_metrics
+from outsample.metrics.benchmarks import benchmark_metrics, shared_bars
+from outsample.metrics.exposure import exposure_metrics
+from outsample.metrics.rates import RiskFree, annual_rates, bar_rates
+from outsample.metrics.summary import ANNUAL, NAN, Context, Metrics, reasons_for
+from outsample.metrics.tables import calendar_returns, rolling_returns
+from outsample.metrics.trading import trade_metrics, trade_sides
 from outsample.stats import probabilistic_sharpe, sharpe_standard_error
 
-__all__ = ["Metrics", "measure"]
+__all__ = ["measure"]
 
-NAN = math.nan
 Z95 = 1.959963984540054
-# What is a rate per year; not shown for spans shorter than a year.
-_ANNUAL = (
-    "cagr", "annual_mean", "volatility", "downside_deviation", "sharpe", "sharpe_low", "sharpe_high", "sortino",
-    "calmar", "martin", "annual_turnover", "cost_drag",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Metrics:
-    """Statistics of returns, net of costs; every NaN has a code in `reasons`.
-
-    Fractions, never percent; losses negative. `flags` tells what a reader must know: "ruin", "under_one_year".
-    `kurtosis` is raw (normal = 3). `sharpe_low` and `sharpe_high` are the 95 % HAC interval. Fields of trades
-    and exposure need a simulation, those of the benchmark a benchmark.
-    """
-
-    n_bars: int = 0
-    periods_per_year: float = 252.0
-    total_return: float = NAN
-    cagr: float = NAN
-    annual_mean: float = NAN
-    best_bar: float = NAN
-    worst_bar: float = NAN
-    positive_bars: float = NAN
-    volatility: float = NAN
-    downside_deviation: float = NAN
-    sharpe: float = NAN
-    sharpe_low: float = NAN
-    sharpe_high: float = NAN
-    sharpe_per_period: float = NAN
-    probabilistic_sharpe: float = NAN
-    sortino: float = NAN
-    omega: float = NAN
-    calmar: float = NAN
-    gain_to_pain: float = NAN
-    ulcer_index: float = NAN
-    martin: float = NAN
-    pain_index: float = NAN
-    stability: float = NAN
-    value_at_risk: float = NAN
-    conditional_value_at_risk: float = NAN
-    tail_ratio: float = NAN
-    skewness: float = NAN
-    kurtosis: float = NAN
-    autocorrelation: float = NAN
-    max_drawdown: float = NAN
-    conditional_drawdown_at_risk: float = NAN
-    time_under_water: float = NAN
-    n_trades: int | None = None
-    win_rate: float = NAN
-    payoff: float = NAN
-    profit_factor: float = NAN
-    expectancy: float = NAN
-    sqn: float = NAN
-    kelly: float = NAN
-    max_consecutive_wins: float = NAN
-    max_consecutive_losses: float = NAN
-    largest_win_share: float = NAN
-    average_bars_held: float = NAN
-    max_bars_held: float = NAN
-    annual_turnover: float = NAN
-    time_in_market: float = NAN
-    average_gross: float = NAN
-    average_net: float = NAN
-    cost_total: float = NAN
-    cost_drag: float = NAN
-    active_return: float = NAN
-    tracking_error: float = NAN
-    information_ratio: float = NAN
-    beta: float = NAN
-    alpha: float = NAN
-    r_squared: float = NAN
-    treynor: float = NAN
-    specific_risk: float = NAN
-    up_capture: float = NAN
-    down_capture: float = NAN
-    reasons: Mapping[str, str] = field(default_factory=dict)
-    flags: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, object]:
-        """Return plain values: NaN and infinities are None, with the reason in "reasons"."""
-        found: dict[str, object] = {}
-        reasons = dict(self.reasons)
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            if isinstance(value, float) and not math.isfinite(value):
-                reasons.setdefault(item.name, "infinite" if math.isinf(value) else "undefined")
-                value = None
-            found[item.name] = value
-        return {**found, "reasons": reasons, "flags": list(self.flags)}
+# Functions of returns alone, of P too, and of the risk-free rate too.
+_PLAIN = {
+    name: getattr(module, name)
+    for module, names in (
+        (v, ("total_return", "gain_to_pain", "stability", "skewness", "kurtosis", "autocorrelation")),
+        (falls, ("ulcer_index", "pain_index", "max_drawdown", "average_drawdown", "longest_drawdown")),
+        (falls, ("conditional_drawdown_at_risk", "time_under_water")),
+        (tails, tuple(tails.__all__)),
+    )
+    for name in names
+}
+_YEARLY = {"cagr": v.cagr, "annual_mean": v.annual_mean, "volatility": v.volatility, "calmar": falls.calmar}
+_RISKY = {
+    "downside_deviation": v.downside_deviation,
+    "sharpe": v.sharpe,
+    "lo_sharpe": v.lo_sharpe,
+    "sortino": v.sortino,
+    "omega": v.omega,
+    "martin": falls.martin,
+}
 
 
 def measure(  # noqa: PLR0913 - pinned
@@ -120,7 +51,7 @@ def measure(  # noqa: PLR0913 - pinned
     trades: pd.DataFrame | None = None,
     benchmark: object = None,
     periods_per_year: float | None = None,
-    risk_free: float = 0.0,
+    risk_free: RiskFree = 0.0,
     nan_policy: str = "raise",
     conventions: Conventions | None = None,
 ) -> Metrics:
@@ -129,75 +60,130 @@ def measure(  # noqa: PLR0913 - pinned
     Parameters
     ----------
     returns_or_simulation : Series, array-like or Simulation
-        Net returns of bars, or what has `returns`, `trades`, `exposure`, `turnover`, `costs`.
+        Net returns of bars, or what has `returns`, `equity`, `trades`, `exposure`, `turnover`, `costs`.
     trades : DataFrame, optional
-        With pnl, and bars and open if known; by default the simulation's.
+        With pnl, and what `trade_metrics` and `open` name if known; by default the simulation's.
     benchmark : Series or array-like, optional
-        Returns; compared on shared dates.
+        Returns; a Series is compared on shared dates, anything else has as many bars as the returns.
     periods_per_year : float, optional
         None: the simulation's, or 252 for bare returns.
-    risk_free : float
-        Annual.
+    risk_free : float, Series or array-like [bar]
+        Annual. A Series with dates gives each bar the last rate on or before its date.
     nan_policy : {"raise", "zero", "drop"}
+        What a NaN in returns or benchmark means.
     conventions : Conventions, optional
         Takes the place of `risk_free`, `nan_policy` and, if it has one, `periods_per_year`.
 
     Raises
     ------
     DataInvalid
-        NaN in returns under "raise", or infinities.
+        NaN in returns under "raise", infinities, or rates and benchmark that do not fit the returns.
 
     Examples
     --------
     >>> measure([0.02, -0.01] * 126).max_drawdown
     -0.01...
     """
+    plain = isinstance(risk_free, int | float)
     used = conventions or Conventions(
-        risk_free=risk_free,
+        risk_free=risk_free if plain else 0.0,  # type: ignore[arg-type]
         periods_per_year=periods_per_year,
         nan_policy=cast(Any, nan_policy),  # checked by Conventions
     )
     source: Any = returns_or_simulation
     simulated = hasattr(source, "returns") and hasattr(source, "equity")
     year = used.periods_per_year or periods_per_year or (float(source.periods_per_year) if simulated else 252.0)
-    returns = _clean(source.returns if simulated else source, used.nan_policy)
-    x = returns.to_numpy(dtype=float)
-    found = _of_returns(x, year, used.risk_free) if len(x) else {}
-    closed = source.trades if trades is None and simulated else trades
-    n_trades = None if closed is None else len(closed)
-    if closed is not None:
-        if "open" in closed:
-            closed = closed[~closed["open"].astype(bool)]
-        found |= trade_metrics(closed["pnl"], bars=closed.get("bars"))
-    if simulated:
-        found |= exposure_metrics(source, year)
-    if benchmark is not None and len(x):
-        theirs = benchmark if isinstance(source, np.ndarray | list) else _clean(benchmark, used.nan_policy)
-        found |= benchmark_metrics(
-            returns if isinstance(theirs, pd.Series) else x, theirs, periods_per_year=year, risk_free=used.risk_free
-        )
-    short = _under_one_year(returns, len(x), year) and not used.annualise_short
-    flags = [name for name, raised in (("ruin", bool((x <= -1.0).any())), ("under_one_year", short)) if raised]
-    if short:
-        found |= dict.fromkeys(_ANNUAL, NAN)
-    context = _Context(n=len(x), short=short, trades=n_trades, simulated=simulated, benchmark=benchmark is not None)
-    reasons = _reasons(found, context)
+    given = _series(source.returns if simulated else source)
+    returns = _clean(given, used.nan_policy)
+    rate = used.risk_free if conventions or plain else _rates(risk_free, given, used.nan_policy)
+    closed, n_trades = _closed(source, trades, simulated=simulated)
+    found = _of_returns(returns, year, rate) if len(returns) else {}
+    found |= {} if closed is None else trade_metrics(closed)
+    found |= exposure_metrics(source, year) if simulated else {}
+    shared = None
+    if benchmark is not None:
+        theirs = _clean(_series(benchmark, like=given), used.nan_policy)
+        shared = shared_bars(returns, theirs)
+        found |= benchmark_metrics(returns, theirs, periods_per_year=year, risk_free=rate)
+    short = _under_one_year(returns, year) and not used.annualise_short
+    found |= dict.fromkeys(ANNUAL, NAN) if short else {}
+    context = Context(
+        bars=len(returns),
+        short=short,
+        dated=isinstance(returns.index, pd.DatetimeIndex),
+        trades=n_trades,
+        closed=None if closed is None else len(closed),
+        simulated=simulated,
+        shared_bars=shared,
+    )
     return Metrics(
-        n_bars=len(x), periods_per_year=year, n_trades=n_trades, reasons=reasons, flags=tuple(flags), **found
+        n_bars=len(returns),
+        periods_per_year=year,
+        n_trades=n_trades,
+        reasons=reasons_for(found, context),
+        flags=_flags(returns, context),
+        **found,
     )
 
 
-def _under_one_year(returns: object, n: int, year: float) -> bool:
+def _flags(returns: pd.Series, context: Context) -> tuple[str, ...]:
+    raised = {
+        "ruin": bool((returns.to_numpy() <= -1.0).any()),
+        "under_one_year": context.short,
+        "benchmark_shorter": context.shared_bars is not None and context.shared_bars < context.bars,
+    }
+    return tuple(name for name, is_raised in raised.items() if is_raised)
+
+
+def _closed(
+    source: Any,  # noqa: ANN401 - duck-typed
+    trades: pd.DataFrame | None,
+    *,
+    simulated: bool,
+) -> tuple[pd.DataFrame | None, int | None]:
+    """The closed trades, with their sides where those are known, and the number of all."""
+    table = source.trades if trades is None and simulated else trades
+    if table is None:
+        return None, None
+    if trades is None and "side" not in table and hasattr(source, "units"):
+        table = table.assign(side=trade_sides(source))
+    closed = table[~table["open"].astype(bool)] if "open" in table else table
+    return closed, len(table)
+
+
+def _rates(risk_free: RiskFree, given: pd.Series, policy: str) -> np.ndarray:
+    """Annual rates of the bars that are measured."""
+    rates = np.asarray(annual_rates(risk_free, given))
+    return rates[given.notna().to_numpy()] if policy == "drop" else rates
+
+
+def _under_one_year(returns: pd.Series, year: float) -> bool:
     """Fewer returns than a year has, and no year by the calendar (in which holidays differ)."""
+    n, dates = len(returns), returns.index
     if n >= year:
         return False
-    dates = returns.index if isinstance(returns, pd.Series) else None
     spanned = isinstance(dates, pd.DatetimeIndex) and n > 0.9 * year and (dates[-1] - dates[0]).days >= 360
     return not spanned
 
 
-def _clean(returns: object, policy: str) -> pd.Series:
-    series = returns if isinstance(returns, pd.Series) else pd.Series(np.asarray(returns, dtype=float))
+def _series(returns: object, like: pd.Series | None = None) -> pd.Series:
+    """Returns as a Series; what has no index gets that of the returns beside it."""
+    if isinstance(returns, pd.Series):
+        return returns
+    x = np.asarray(returns, dtype=float)
+    if x.ndim != 1:
+        raise DataInvalid(f"Returns are one series. Got shape {x.shape}.", hint="Measure each column by itself.")
+    if like is None:
+        return pd.Series(x)
+    if len(x) != len(like):
+        raise DataInvalid(
+            f"Returns and benchmark need the same bars. Got {len(like)} and {len(x)}.",
+            hint="Give both as dated Series.",
+        )
+    return pd.Series(x, index=like.index)
+
+
+def _clean(series: pd.Series, policy: str) -> pd.Series:
     x = series.to_numpy(dtype=float)
     if np.isinf(x).any():
         raise DataInvalid("The returns hold infinities.", hint="Look for a price of 0.")
@@ -212,75 +198,39 @@ def _clean(returns: object, policy: str) -> pd.Series:
     return series.fillna(0.0) if policy == "zero" else series[~missing]
 
 
-def _of_returns(x: np.ndarray, year: float, risk_free: float) -> dict[str, float]:
-    rates = {"periods_per_year": year, "risk_free": risk_free}
-    excess = x - ((1.0 + risk_free) ** (1.0 / year) - 1.0)
-    sharpe, path = v.sharpe(x, **rates), v.drawdown_path(x)
+def _of_returns(returns: pd.Series, year: float, risk_free: RiskFree) -> dict[str, float]:
+    x = returns.to_numpy(dtype=float)
+    found = {name: function(x) for name, function in _PLAIN.items()}
+    found |= {name: function(x, periods_per_year=year) for name, function in _YEARLY.items()}
+    found |= {name: function(x, periods_per_year=year, risk_free=risk_free) for name, function in _RISKY.items()}
+    found |= {"best_bar": float(x.max()), "worst_bar": float(x.min()), "positive_bars": float((x > 0.0).mean())}
+    if isinstance(returns.index, pd.DatetimeIndex):
+        found |= _of_calendar(returns)
+    return found | _of_sharpe(x, found["sharpe"], year, risk_free)
+
+
+def _of_calendar(returns: pd.Series) -> dict[str, float]:
+    months, years = calendar_returns(returns, "month"), calendar_returns(returns, "year")
+    found = {"positive_months": float((months > 0.0).mean())}
+    extremes = {"month": months, "year": years}
+    extremes |= {f"{length}_months": window.dropna() for length, window in rolling_returns(returns).items()}
+    for name, series in extremes.items():
+        if len(series):
+            found |= {f"best_{name}": float(series.max()), f"worst_{name}": float(series.min())}
+    return found
+
+
+def _of_sharpe(x: np.ndarray, sharpe: float, year: float, risk_free: RiskFree) -> dict[str, float]:
+    """The interval and the probability, of the same excess returns as the ratio itself."""
+    excess = x - bar_rates(risk_free, x, year)
     single = sharpe / math.sqrt(year)
     known = len(x) > 2 and not math.isnan(sharpe)
     margin = Z95 * sharpe_standard_error(returns=excess, method="hac") * math.sqrt(year) if known else NAN
-    skewness, kurtosis = v.skewness(x), v.kurtosis(x)
-    lagged = known and min(x[1:].std(), x[:-1].std()) > v.ROUNDING
-    named = ("tail_ratio", "omega", "ulcer_index", "pain_index", "stability", "value_at_risk", "gain_to_pain")
-    found = {name: getattr(v, name)(x) for name in (*named, "conditional_value_at_risk", "total_return")}
-    found["omega"] = v.omega(x, **rates)
-    yearly = {name: getattr(v, name)(x, periods_per_year=year) for name in ("cagr", "volatility", "calmar")}
-    risky = {name: getattr(v, name)(x, **rates) for name in ("downside_deviation", "sortino", "martin")}
-    return found | yearly | risky | {
-        "annual_mean": float(x.mean()) * year,
-        "best_bar": float(x.max()),
-        "worst_bar": float(x.min()),
-        "positive_bars": float((x > 0.0).mean()),
-        "sharpe": sharpe,
+    return {
         "sharpe_low": sharpe - margin,
         "sharpe_high": sharpe + margin,
         "sharpe_per_period": single,
-        "probabilistic_sharpe": probabilistic_sharpe(single, len(x), skewness=skewness, kurtosis=kurtosis),
-        "skewness": skewness,
-        "kurtosis": kurtosis,
-        "autocorrelation": float(np.corrcoef(x[1:], x[:-1])[0, 1]) if lagged else NAN,
-        "max_drawdown": float(path.min()),
-        "conditional_drawdown_at_risk": v.conditional_value_at_risk(path),
-        "time_under_water": float((path < 0.0).mean()),
-    }  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Context:
-    n: int
-    short: bool
-    trades: int | None
-    simulated: bool
-    benchmark: bool
-
-
-_OF_TRADES = frozenset(trade_metrics([]))
-_OF_EXPOSURE = frozenset(
-    {"annual_turnover", "time_in_market", "average_gross", "average_net", "cost_total", "cost_drag"}
-)
-_OF_BENCHMARK = frozenset(benchmark_metrics([], []))
-
-
-def _reasons(found: Mapping[str, float], context: _Context) -> dict[str, str]:
-    reasons = {}
-    for item in dataclasses.fields(Metrics):
-        value = found.get(item.name, item.default)
-        if isinstance(value, float) and math.isnan(value):
-            reasons[item.name] = _reason(item.name, context)
-    return reasons
-
-
-def _reason(name: str, context: _Context) -> str:
-    if name in _OF_TRADES:
-        return "trades_not_given" if context.trades is None else ("no_trades" if not context.trades else "undefined")
-    if name in _OF_EXPOSURE and not context.simulated:
-        return "needs_simulation"
-    if name in _OF_BENCHMARK and not context.benchmark:
-        return "no_benchmark"
-    if context.n < 2:
-        return ("no_observations", "one_observation")[context.n]
-    if context.short and name in _ANNUAL:
-        return "under_one_year"
-    return {"calmar": "no_drawdown", "martin": "no_drawdown", "stability": "no_variance_or_ruin"}.get(
-        name, "no_variance"
-    )
+        "probabilistic_sharpe": probabilistic_sharpe(
+            single, len(x), skewness=v.skewness(excess), kurtosis=v.kurtosis(excess)
+        ),
+    }

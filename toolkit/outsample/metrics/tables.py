@@ -1,14 +1,25 @@
-"""Tables of drawdowns and of months."""
+"""Tables of drawdowns and of calendar periods.
+
+Growth of a period is taken from the equity at its last bar, so that periods compound to the total and ruin
+holds. First and last periods are whatever part of them has bars.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
-from outsample.errors import DataInvalid
+from outsample.checks import check_choice
+from outsample.errors import ConfigError, DataInvalid
+from outsample.metrics.falls import drawdown_places
 from outsample.metrics.values import wealth
 
-__all__ = ["drawdowns", "monthly_table"]
+__all__ = ["calendar_returns", "drawdowns", "monthly_table", "rolling_returns"]
+
+_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def drawdowns(returns: object, top: int | None = None) -> pd.DataFrame:
@@ -28,14 +39,7 @@ def drawdowns(returns: object, top: int | None = None) -> pd.DataFrame:
         without dates), active, peak_value, trough_value, recovery_value (equity from 1). The initial equity
         stands one bar before the first return: that peak is labelled with the first bar's date (or -1).
     """
-    equity = wealth(returns)
-    below = equity < np.maximum.accumulate(equity)
-    edges = np.diff(np.concatenate([[False], below, [False]]).astype(int))
-    rows = []
-    for begin, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
-        # Of equal peaks the last is the one that the fall starts from.
-        rows.append((begin - 1, begin + int(equity[begin:end].argmin()), end))
-    places = np.array(rows, dtype=int).reshape(-1, 3)
+    equity, places = wealth(returns), drawdown_places(returns)
     n = len(equity)
     active = places[:, 2] >= n
     last = np.where(active, n - 1, places[:, 2])
@@ -70,6 +74,98 @@ def _labels(index: pd.Index, places: np.ndarray) -> object:
     return index[np.maximum(places - 1, 0)]
 
 
+def calendar_returns(returns: pd.Series, period: str = "month") -> pd.Series:
+    """Return the return of each month or year with data.
+
+    Parameters
+    ----------
+    returns : Series with dates
+    period : {"month", "year"}
+
+    Returns
+    -------
+    Series [Period]
+        Fractions; the first and the last may be parts of a month or year.
+
+    Raises
+    ------
+    DataInvalid
+        The returns have no dates.
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2023-12-28", "2023-12-29", "2024-01-02"])
+    >>> calendar_returns(pd.Series([0.1, 0.1, -0.5], index=days)).round(6).to_dict()
+    {Period('2023-12', 'M'): 0.21, Period('2024-01', 'M'): -0.5}
+    """
+    check_choice("period", period, ("month", "year"))
+    months, equity = _month_ends(returns)
+    if period == "year":
+        last = np.append(months[1:] // 12 != months[:-1] // 12, True)[: len(months)]
+        months, equity = months[last], equity[last]
+    before = np.append(1.0, equity)[: len(equity)]
+    change = np.divide(equity, before, out=np.ones(len(equity)), where=before > 0.0) - 1.0
+    ordinals = months // 12 - 1970 if period == "year" else months - 1970 * 12
+    return pd.Series(change, index=_periods(ordinals, "Y" if period == "year" else "M"), name="return")
+
+
+def rolling_returns(returns: pd.Series, months: Sequence[int] = (6, 12, 36)) -> pd.DataFrame:
+    """Return, at each month with data, the return over the last 6, 12, 36 calendar months.
+
+    Parameters
+    ----------
+    returns : Series with dates
+    months : sequence of int
+        Lengths of the windows, which end with the row's month. A month without bars is flat.
+
+    Returns
+    -------
+    DataFrame [Period x months]
+        Total returns, not annualised; NaN until the window is full. The first month counts as a month
+        however late in it the returns begin.
+
+    Raises
+    ------
+    DataInvalid
+        The returns have no dates.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2024-01-31", periods=4, freq="ME")
+    >>> rolling_returns(pd.Series([0.1, 0.1, 0.0, -0.5], index=days), [2])[2].round(4).tolist()
+    [nan, 0.21, 0.1, -0.5]
+    """
+    keys, equity = _month_ends(returns)
+    if any(isinstance(length, bool) or int(length) != length or length < 1 for length in months):
+        raise ConfigError(f"months must be whole numbers >= 1. Got {list(months)!r}.")
+    found = {}
+    for length in months:
+        # Equity at the end of the month before the window; before the first month it is the capital.
+        starts = np.searchsorted(keys, keys - int(length), side="right") - 1
+        before = np.where(starts >= 0, equity[starts], 1.0) if len(keys) else equity
+        change = np.divide(equity, before, out=np.ones(len(equity)), where=before > 0.0) - 1.0
+        full = keys - keys[:1].sum() + 1 >= int(length)
+        found[int(length)] = np.where(full, change, np.nan)
+    return pd.DataFrame(found, index=_periods(keys - 1970 * 12, "M"))
+
+
+def _periods(ordinals: np.ndarray, frequency: str) -> pd.PeriodIndex:
+    index: pd.PeriodIndex = pd.PeriodIndex.from_ordinals(ordinals, freq=frequency)  # type: ignore[attr-defined]
+    return index
+
+
+def _month_ends(returns: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Number (year x 12 + month - 1) and equity of the last bar of each month with data."""
+    if not isinstance(returns, pd.Series) or not isinstance(returns.index, pd.DatetimeIndex):
+        raise DataInvalid("Calendar returns need a Series with dates.", hint="Give the returns a DatetimeIndex.")
+    dates = returns.index
+    if not dates.is_monotonic_increasing:
+        raise DataInvalid("The dates of the returns are not in order.", hint="Sort them: returns.sort_index().")
+    keys = np.asarray(dates.year * 12 + dates.month - 1, dtype=np.int64)
+    last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
+    return keys[last], wealth(returns)[1:][last]
+
+
 def monthly_table(returns: pd.Series, trades: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return a row per month with data: year, month, label, return, winning and losing trades.
 
@@ -84,23 +180,17 @@ def monthly_table(returns: pd.Series, trades: pd.DataFrame | None = None) -> pd.
     DataInvalid
         The returns have no dates.
     """
-    if not isinstance(returns, pd.Series) or not isinstance(returns.index, pd.DatetimeIndex):
-        raise DataInvalid("Monthly returns need a Series with dates.", hint="Give the returns a DatetimeIndex.")
-    months = returns.index.year * 12 + returns.index.month - 1
-    # Growth from the equity, so that ruin holds and the months compound to the total.
-    equity = pd.Series(wealth(returns)[1:]).groupby(np.asarray(months)).last()
-    before = equity.shift(1, fill_value=1.0).to_numpy()
-    change = np.divide(equity.to_numpy(), before, out=np.ones(len(before)), where=before > 0.0) - 1.0
-    keys = equity.index.to_numpy()
-    frame = pd.DataFrame({"year": keys // 12, "month": keys % 12 + 1})
-    names = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-    frame["label"] = [f"{names[key % 12]} {key // 12}" for key in keys]
-    frame["return"] = change
+    found = calendar_returns(returns)
+    periods = cast(pd.PeriodIndex, found.index)
+    year, month = np.asarray(periods.year), np.asarray(periods.month)
+    frame = pd.DataFrame({"year": year, "month": month})
+    frame["label"] = [f"{_NAMES[m - 1]} {y}" for y, m in zip(year, month, strict=True)]
+    frame["return"] = found.to_numpy()
     frame["winning_trades"], frame["losing_trades"] = 0, 0
     if trades is not None and len(trades):
         closed = trades[trades["exit_date"].notna()]
         exits = closed["exit_date"].dt.year * 12 + closed["exit_date"].dt.month - 1
         for name, chosen in (("winning_trades", closed["pnl"] > 0), ("losing_trades", closed["pnl"] < 0)):
             counts = exits[chosen].value_counts()
-            frame[name] = counts.reindex(keys, fill_value=0).to_numpy()
+            frame[name] = counts.reindex(year * 12 + month - 1, fill_value=0).to_numpy()
     return frame

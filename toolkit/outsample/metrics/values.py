@@ -1,8 +1,9 @@
 """Bare formulas of returns: what they get is what they use, whatever its length.
 
 `returns` are simple net returns of bars [bar], fractions; NaN in, NaN out; losses are negative fractions.
-r is a return, E equity from 1, P `periods_per_year`; risk_free is annual and becomes (1 + rf)^(1/P) - 1.
-Empty input is NaN. Standard deviations have ddof 1. A return <= -1 is ruin: equity is 0 from there.
+r is a return, E equity from 1, P `periods_per_year`. `risk_free` is annual, a number or rates by date
+(`outsample.metrics.rates`), and becomes (1 + rf)^(1/P) - 1 per bar. Empty input is NaN. Standard deviations
+have ddof 1. A return <= -1 is ruin: equity is 0 from there.
 """
 
 from __future__ import annotations
@@ -11,33 +12,28 @@ import math
 
 import numpy as np
 
+from outsample.metrics.rates import RiskFree, bar_rates
+
 __all__ = [
+    "annual_mean",
+    "autocorrelation",
     "cagr",
-    "calmar",
-    "conditional_drawdown_at_risk",
-    "conditional_value_at_risk",
-    "cornish_fisher_value_at_risk",
     "d_ratio",
     "downside_deviation",
     "downside_potential",
-    "drawdown_path",
     "gain_to_pain",
     "kurtosis",
-    "martin",
-    "max_drawdown",
+    "lo_sharpe",
     "mean_absolute_deviation",
     "omega",
-    "pain_index",
-    "parametric_value_at_risk",
+    "settled",
     "sharpe",
     "skewness",
     "sortino",
+    "spread_of",
     "stability",
-    "tail_ratio",
     "total_return",
-    "ulcer_index",
     "upside_risk",
-    "value_at_risk",
     "volatility",
     "wealth",
 ]
@@ -51,14 +47,20 @@ def _array(returns: object) -> np.ndarray:
     return values
 
 
-def _excess(returns: object, periods_per_year: float, risk_free: float) -> np.ndarray:
-    rate = (1.0 + risk_free) ** (1.0 / periods_per_year) - 1.0
-    excess: np.ndarray = _array(returns) - rate
-    return excess
+def _excess(returns: object, periods_per_year: float, risk_free: RiskFree) -> np.ndarray:
+    x = _array(returns)
+    rate = bar_rates(risk_free, returns, periods_per_year)
+    return settled(x - rate, x) if isinstance(rate, np.ndarray) or rate else x
 
 
-def _deviation(x: np.ndarray) -> float:
-    """Standard deviation, 0.0 where it is only rounding."""
+def settled(difference: np.ndarray, *parts: np.ndarray) -> np.ndarray:
+    """Return a difference with 0.0 where it is only the rounding of its parts."""
+    size = max((float(np.abs(part).max(initial=0.0)) for part in parts), default=0.0)
+    return np.where(np.abs(difference) <= ROUNDING * size, 0.0, difference)
+
+
+def spread_of(x: np.ndarray) -> float:
+    """Return the standard deviation, 0.0 where it is only rounding; NaN of fewer than two."""
     if len(x) < 2:
         return math.nan
     spread = float(x.std(ddof=1))
@@ -66,10 +68,8 @@ def _deviation(x: np.ndarray) -> float:
 
 
 def _ratio(gain: float, loss: float) -> float:
-    """Gain over loss: inf with gain and no loss, NaN with neither."""
-    if loss == 0.0:
-        return math.inf if gain > 0.0 else math.nan
-    return gain / loss
+    """Gain over loss; NaN without loss."""
+    return gain / loss if loss != 0.0 else math.nan
 
 
 def wealth(returns: object) -> np.ndarray:
@@ -77,13 +77,6 @@ def wealth(returns: object) -> np.ndarray:
     factors = 1.0 + _array(returns)
     equity: np.ndarray = np.append(1.0, np.cumprod(np.where(factors <= 0.0, 0.0, factors)))
     return equity
-
-
-def drawdown_path(returns: object) -> np.ndarray:
-    """Return E / max E - 1 at each bar [bar]; the first peak is the initial equity."""
-    equity = wealth(returns)
-    path: np.ndarray = (equity / np.maximum.accumulate(equity) - 1.0)[1:]
-    return path
 
 
 def total_return(returns: object) -> float:
@@ -109,18 +102,30 @@ def cagr(returns: object, *, periods_per_year: float = 252) -> float:
         return math.inf
 
 
+def annual_mean(returns: object, *, periods_per_year: float = 252) -> float:
+    """Return the arithmetic mean return times P.
+
+    Examples
+    --------
+    >>> round(annual_mean([0.01, 0.02, -0.01], periods_per_year=12), 6)
+    0.08
+    """
+    x = _array(returns)
+    return float(x.mean()) * periods_per_year if len(x) else math.nan
+
+
 def volatility(returns: object, *, periods_per_year: float = 252) -> float:
     """Return the annual standard deviation."""
-    return _deviation(_array(returns)) * math.sqrt(periods_per_year)
+    return spread_of(_array(returns)) * math.sqrt(periods_per_year)
 
 
-def downside_deviation(returns: object, *, periods_per_year: float = 252, risk_free: float = 0.0) -> float:
+def downside_deviation(returns: object, *, periods_per_year: float = 252, risk_free: RiskFree = 0.0) -> float:
     """Return the annual root mean square of returns below the risk-free rate, over all bars."""
     x = _excess(returns, periods_per_year, risk_free)
     return math.sqrt(float(np.mean(np.minimum(x, 0.0) ** 2)) * periods_per_year) if len(x) else math.nan
 
 
-def sharpe(returns: object, *, periods_per_year: float = 252, risk_free: float = 0.0) -> float:
+def sharpe(returns: object, *, periods_per_year: float = 252, risk_free: RiskFree = 0.0) -> float:
     """Return the annual Sharpe ratio of arithmetic excess returns; NaN without variance (Sharpe, 1994).
 
     Examples
@@ -129,112 +134,49 @@ def sharpe(returns: object, *, periods_per_year: float = 252, risk_free: float =
     5.280993
     """
     x = _excess(returns, periods_per_year, risk_free)
-    spread = _deviation(x)
+    spread = spread_of(x)
     return float(x.mean()) / spread * math.sqrt(periods_per_year) if spread != 0.0 and len(x) > 1 else math.nan
 
 
-def sortino(returns: object, *, periods_per_year: float = 252, risk_free: float = 0.0) -> float:
+def lo_sharpe(returns: object, *, periods_per_year: float = 252, risk_free: RiskFree = 0.0) -> float:
+    """Return the annual Sharpe ratio corrected for autocorrelation (Lo, 2002, equations 20 and 22).
+
+    The ratio of one bar times eta(q) = q / sqrt(q + 2 sum (q - k) rho^k), k = 1..q-1, with q = P rounded and
+    rho the first autocorrelation of the returns: those of an AR(1), since q - 1 estimated ones are mostly
+    noise. Equal to `sharpe` when rho is 0, smaller when gains follow gains. NaN without variance.
+    """
+    from outsample.stats import autocorrelation_factor
+
+    ratio = sharpe(returns, periods_per_year=periods_per_year, risk_free=risk_free)
+    rho = autocorrelation(_excess(returns, periods_per_year, risk_free))
+    if math.isnan(ratio) or math.isnan(rho):
+        return math.nan
+    periods = max(round(periods_per_year), 1)
+    return ratio * autocorrelation_factor(periods, rho) / math.sqrt(periods)
+
+
+def sortino(returns: object, *, periods_per_year: float = 252, risk_free: RiskFree = 0.0) -> float:
     """Return mean excess over downside deviation, annual; inf with gain and no loss (Sortino, 1994)."""
     x = _excess(returns, periods_per_year, risk_free)
     if not len(x):
         return math.nan
     loss = downside_deviation(returns, periods_per_year=periods_per_year, risk_free=risk_free)
-    return _ratio(float(x.mean()) * periods_per_year, loss)
+    gain = float(x.mean()) * periods_per_year
+    if loss == 0.0:
+        return math.inf if gain > 0.0 else math.nan
+    return gain / loss
 
 
-def max_drawdown(returns: object) -> float:
-    """Return the largest fall from a peak, in [-1, 0]; the initial equity is a peak.
-
-    Examples
-    --------
-    >>> max_drawdown([-0.5, 0.0, 0.0])
-    -0.5
-    """
-    return float(drawdown_path(returns).min()) if len(_array(returns)) else math.nan
-
-
-def calmar(returns: object, *, periods_per_year: float = 252) -> float:
-    """Return CAGR over the size of the maximum drawdown; NaN without a drawdown (Young, 1991)."""
-    depth = max_drawdown(returns)
-    return cagr(returns, periods_per_year=periods_per_year) / -depth if depth != 0.0 else math.nan
-
-
-def omega(returns: object, *, periods_per_year: float = 252, risk_free: float = 0.0) -> float:
-    """Return gains over losses about the risk-free rate (Keating and Shadwick, 2002); inf without losses."""
+def omega(returns: object, *, periods_per_year: float = 252, risk_free: RiskFree = 0.0) -> float:
+    """Return gains over losses about the risk-free rate (Keating and Shadwick, 2002); NaN without losses."""
     x = _excess(returns, periods_per_year, risk_free)
     return _ratio(float(np.maximum(x, 0.0).sum()), float(np.maximum(-x, 0.0).sum()))
 
 
 def gain_to_pain(returns: object) -> float:
-    """Return the sum of returns over the size of the sum of losses (Schwager, 2012); inf without losses."""
+    """Return the sum of returns over the size of the sum of losses (Schwager, 2012); NaN without losses."""
     x = _array(returns)
     return _ratio(float(x.sum()), float(np.maximum(-x, 0.0).sum()))
-
-
-def tail_ratio(returns: object) -> float:
-    """Return the size of the 95 % quantile over that of the 5 % quantile; NaN if the latter is 0."""
-    x = _array(returns)
-    if not len(x):
-        return math.nan
-    low, high = np.quantile(x, [0.05, 0.95]).tolist()
-    return abs(high) / abs(low) if low != 0.0 else math.nan
-
-
-def ulcer_index(returns: object) -> float:
-    """Return the root mean square drawdown over N bars (Martin, 1987)."""
-    path = drawdown_path(returns)
-    return math.sqrt(float(np.mean(path**2))) if len(path) else math.nan
-
-
-def pain_index(returns: object) -> float:
-    """Return the mean size of the drawdown over N bars."""
-    path = drawdown_path(returns)
-    return -float(path.mean()) if len(path) else math.nan
-
-
-def martin(returns: object, *, periods_per_year: float = 252, risk_free: float = 0.0) -> float:
-    """Return annual excess growth over the ulcer index; NaN without a drawdown (Martin, 1987)."""
-    index = ulcer_index(returns)
-    return (cagr(returns, periods_per_year=periods_per_year) - risk_free) / index if index != 0.0 else math.nan
-
-
-def value_at_risk(returns: object, *, level: float = 0.95) -> float:
-    """Return the historical 1 - level quantile of returns (linear interpolation)."""
-    x = _array(returns)
-    return float(np.quantile(x, 1.0 - level)) if len(x) else math.nan
-
-
-def conditional_value_at_risk(returns: object, *, level: float = 0.95) -> float:
-    """Return the mean of returns at or below the historical value at risk."""
-    x = _array(returns)
-    if not len(x) or np.isnan(x).any():
-        return math.nan
-    return float(x[x <= value_at_risk(x, level=level)].mean())
-
-
-def parametric_value_at_risk(returns: object, *, level: float = 0.95) -> float:
-    """Return mean + z sd, with the normal quantile z of 1 - level."""
-    from outsample.stats.moments import normal_quantile
-
-    x = _array(returns)
-    return float(x.mean()) + normal_quantile(1.0 - level) * _deviation(x) if len(x) > 1 else math.nan
-
-
-def cornish_fisher_value_at_risk(returns: object, *, level: float = 0.95) -> float:
-    """Return the normal value at risk corrected for skewness and kurtosis (Cornish and Fisher, 1937)."""
-    from outsample.stats.moments import normal_quantile
-
-    x = _array(returns)
-    if len(x) < 2:
-        return math.nan
-    z, s, k = normal_quantile(1.0 - level), skewness(x), kurtosis(x) - 3.0
-    z += (z**2 - 1) * s / 6 + (z**3 - 3 * z) * k / 24 - (2 * z**3 - 5 * z) * s**2 / 36
-    return float(x.mean()) + z * _deviation(x)
-
-
-def conditional_drawdown_at_risk(returns: object, *, level: float = 0.95) -> float:
-    """Return the mean of drawdowns at or below their 1 - level quantile (Chekhlov et al., 2005)."""
-    return conditional_value_at_risk(drawdown_path(returns), level=level)
 
 
 def stability(returns: object) -> float:
@@ -250,7 +192,7 @@ def stability(returns: object) -> float:
 
 def _standard_moment(returns: object, power: int) -> float:
     x = _array(returns)
-    if _deviation(x) == 0.0 or len(x) < 2:
+    if spread_of(x) == 0.0 or len(x) < 2:
         return math.nan
     deviation = x - x.mean()
     scaled = deviation / math.sqrt(float(np.mean(deviation**2)))
@@ -268,6 +210,22 @@ def kurtosis(returns: object) -> float:
     return _standard_moment(returns, 4)
 
 
+def autocorrelation(returns: object, *, lag: int = 1) -> float:
+    """Return the correlation of returns with those `lag` bars earlier; NaN where either does not vary.
+
+    Examples
+    --------
+    >>> round(autocorrelation([0.01, -0.01] * 10), 6)
+    -1.0
+    """
+    x = _array(returns)
+    later, earlier = x[lag:], x[: len(x) - lag]
+    # Two points are always on a line.
+    if len(later) < 3 or spread_of(later) == 0.0 or spread_of(earlier) == 0.0:
+        return math.nan
+    return float(np.corrcoef(later, earlier)[0, 1])
+
+
 def downside_potential(returns: object, *, threshold: float = 0.0) -> float:
     """Return the mean shortfall below a per-period threshold, over all bars."""
     x = _array(returns)
@@ -281,7 +239,7 @@ def upside_risk(returns: object, *, threshold: float = 0.0) -> float:
 
 
 def d_ratio(returns: object) -> float:
-    """Return losses over gains, each sum times its count (Bacon, 2008)."""
+    """Return losses over gains, each sum times its count (Bacon, 2008); NaN without gains."""
     x = _array(returns)
     lost, won = x[x < 0.0], x[x > 0.0]
     return _ratio(-float(lost.sum()) * len(lost), float(won.sum()) * len(won))
