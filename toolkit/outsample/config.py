@@ -8,10 +8,11 @@ sees keywords. Precedence: caller > the strategy's ``sim`` call > settings > pre
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import pandas as pd
 
@@ -341,9 +342,27 @@ def resolve_options(*layers: Mapping[str, Any] | None) -> tuple[Execution, Costs
     merged: dict[str, Any] = {}
     for layer in layers:
         for name, value in (layer or {}).items():
-            _check_option(name)
+            if name not in _known_options():
+                _refuse_option(name)
             if value is not None:
                 merged[name] = value
+    if all(type(value) in _PLAIN for value in merged.values()):
+        # True == 1 == 1.0, but not every option takes each of them: the type is part of the question.
+        return _resolved(tuple((name, type(value), value) for name, value in merged.items()))
+    return _resolve(merged)
+
+
+# Equal means the same for these; not so for dates (two time zones can name one moment).
+_PLAIN = (bool, int, float, str)
+
+
+@functools.lru_cache(maxsize=256)
+def _resolved(items: tuple[tuple[str, type, Any], ...]) -> tuple[Execution, Costs]:
+    # The simulations of a sweep ask for the same options again and again.
+    return _resolve({name: value for name, _, value in items})
+
+
+def _resolve(merged: Mapping[str, Any]) -> tuple[Execution, Costs]:
     execution_names = {field.name for field in dataclasses.fields(Execution)}
     execution = Execution(**{name: value for name, value in merged.items() if name in execution_names})
     costs = Costs(**{name: value for name, value in merged.items() if name not in execution_names})
@@ -356,10 +375,14 @@ def resolve_options(*layers: Mapping[str, Any] | None) -> tuple[Execution, Costs
     return execution, costs
 
 
-def _check_option(name: str) -> None:
-    if name not in option_names():
-        suggestion = nearest(name, option_names()) or f"Options: {', '.join(option_names())}."
-        raise ConfigError(f"sim has no option {name!r}.", hint=suggestion)
+@functools.cache
+def _known_options() -> frozenset[str]:
+    return frozenset(option_names())
+
+
+def _refuse_option(name: str) -> NoReturn:
+    suggestion = nearest(name, option_names()) or f"Options: {', '.join(option_names())}."
+    raise ConfigError(f"sim has no option {name!r}.", hint=suggestion)
 
 
 def _as_timestamp(name: str, value: object) -> pd.Timestamp | None:

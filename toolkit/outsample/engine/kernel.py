@@ -590,5 +590,5 @@ def _register_helpers() -> None:
     for helper in (_inside_limit, _solve, _judge, _touch, _touch_all, _hold):
         register_jitable(helper)
     # Called for every fill: passing a dozen arrays costs more than the work.
-    for helper in (_log, _trade):
-        register_jitable(inline="always")(helper)
+    for inlined in (_log, _trade):
+        register_jitable(inline="always")(inlined)

@@ -136,16 +136,16 @@ def plan_of(table: Table, market: Market, execution: Execution, *, lag: int | No
         Replaces ``execution.lag``; 0 only in the reference engine's test mode.
     """
     first, last = span(table, market, execution)
-    if table.index[0] > market.dates[last]:
+    bars, rows = market.dates.asi8[: last + 1], table.index.asi8
+    if rows[0] > bars[-1]:
         raise DataInvalid(
             f"All rows of position come after the last bar, {market.dates[last]}.",
             hint=f"The first row is dated {table.index[0]}.",
         )
     warnings = list(table.warnings)
-    if execution.end is None and table.index[-1] > market.dates[-1]:
-        late = int((table.index > market.dates[-1]).sum())
+    if execution.end is None and rows[-1] > bars[-1]:
+        late = int((rows > bars[-1]).sum())
         warnings.append(f"{late} rows of position come after the last bar and are not used.")
-    bars = market.dates.asi8[: last + 1]
     dates, targets = _wanted(table, market, execution, market.dates[last])
     fills, counts = fill_bars(dates, bars, execution.lag if lag is None else lag, first)
     waiting = None
@@ -324,7 +324,7 @@ def _refuse_outsiders(table: Table, decisions: Decisions, market: Market, allowe
 def _stale_weights(table: Table, decided: np.ndarray, execution: Execution, last_bar: pd.Timestamp) -> list[str]:
     dates = decided if execution.resample is not None else table.index.asi8
     left = last_bar.value - int(table.index.asi8[-1])
-    if len(dates) < 2 or left <= int(np.diff(dates).max()):
+    if left <= 0 or len(dates) < 2 or left <= int(np.diff(dates).max()):
         return []
     return [
         (

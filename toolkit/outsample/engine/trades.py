@@ -63,7 +63,7 @@ def trade_table(problem: Problem, record: Record) -> pd.DataFrame:
     exits = np.where(is_open, nat, dates[trades["exit"]])
     raw = market.raw_close is not market.close
     columns = {
-        "symbol": market.symbols.take(trades["symbol"]),
+        "symbol": market.symbols.array.take(trades["symbol"]),
         "entry_signal_date": _dates(_signal_dates(trades["entry_signal"], problem), market.dates),
         "entry_date": _dates(dates[trades["entry"]], market.dates),
         "exit_signal_date": _dates(np.where(is_open, nat, _signal_dates(trades["exit_signal"], problem)), market.dates),
@@ -80,10 +80,10 @@ def trade_table(problem: Problem, record: Record) -> pd.DataFrame:
         "bars": trades["bars"],
         "mae": trades["mae"],
         "mfe": trades["mfe"],
-        "exit_reason": _EXIT_REASONS.take(trades["reason"]),
+        "exit_reason": _EXIT_REASONS.array.take(trades["reason"]),
         "open": is_open,
     }
-    return pd.DataFrame(columns, copy=False)
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(is_open)), copy=False)
 
 
 def _dates(stamps: np.ndarray, index: pd.DatetimeIndex) -> np.ndarray | pd.DatetimeIndex:
