@@ -21,19 +21,17 @@ import numpy as np
 import pandas as pd
 
 from outsample.data import Dataset
-from outsample.data.align import fitted, floats, truth
-from outsample.data.frame import StrategyFrame
-from outsample.data.normalise import as_pandas
-from outsample.data.ranking import rank_rows, sorted_rows, top_rows
+from outsample.data.align import floats
+from outsample.data.ranking import sorted_rows
 from outsample.engine import Simulation, sim
-from outsample.engine.market import market_of
-from outsample.errors import ConfigError, DataInvalid, nearest
+from outsample.engine.market import Market, market_of
+from outsample.engine.scores import WEIGHT_METHODS, buckets_of, check_method, scores_of, signal_weights
+from outsample.errors import ConfigError
 from outsample.metrics import information_coefficient
 
-__all__ = ["WEIGHT_METHODS", "AlphaResult", "alpha_backtest", "forward_returns", "signal_weights"]
+__all__ = ["WEIGHT_METHODS", "AlphaResult", "alpha_backtest", "analyse_signal", "forward_returns", "signal_weights"]
 
 Array = np.ndarray[Any, Any]
-WEIGHT_METHODS = ("rank", "zscore", "quantile", "top_n", "equal")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -172,16 +170,43 @@ def alpha_backtest(
     """
     _check_choices(weight_method, quantiles, horizons, top_n)
     market = market_of(data)
-    grid = pd.DataFrame(market.close, index=market.dates, columns=market.symbols, copy=False)
-    scores = _scores(signal, grid, market.universe)
+    scores = scores_of(signal, market)
     weights = signal_weights(scores, method=weight_method, quantiles=quantiles, top_n=top_n)
     simulation = sim(weights, data, **options)
+    return analyse_signal(scores, weights, simulation, quantiles=quantiles, horizons=horizons)
+
+
+def analyse_signal(
+    scores: pd.DataFrame,
+    weights: pd.DataFrame,
+    simulation: Simulation,
+    *,
+    quantiles: int = 5,
+    horizons: Sequence[int] = (1, 2, 5, 10, 20),
+) -> AlphaResult:
+    """Measure what a signal said about later returns, beside what trading it earned.
+
+    Parameters
+    ----------
+    scores, weights : DataFrame [date x symbol]
+        The signal on bars and symbols of the market, and the weights made from it.
+    simulation : Simulation
+        Of these weights.
+    quantiles : int
+    horizons : sequence of int
+
+    Returns
+    -------
+    AlphaResult
+    """
+    market: Market = simulation.problem.market
+    grid = pd.DataFrame(market.close, index=market.dates, columns=market.symbols, copy=False)
     price = pd.DataFrame(
         market.trade_price(simulation.execution.trade_at_price), index=market.dates, columns=market.symbols, copy=False
     )
     lag = simulation.execution.lag
     later = {h: forward_returns(price, h, lag=lag).loc[scores.index] for h in sorted(set(horizons))}
-    buckets = _buckets(scores, quantiles)
+    buckets = buckets_of(scores, quantiles)
     ic = pd.DataFrame({h: information_coefficient(scores, table, "pearson") for h, table in later.items()})
     rank_ic = pd.DataFrame({h: information_coefficient(scores, table, "spearman") for h, table in later.items()})
     by_quantile = pd.DataFrame({h: _quantile_means(buckets, floats(t), quantiles) for h, t in later.items()}).T
@@ -198,50 +223,6 @@ def alpha_backtest(
         coverage=_coverage(scores, grid),
         half_life=_half_life(decay),
     )
-
-
-def signal_weights(signal: pd.DataFrame, *, method: str = "rank", quantiles: int = 5, top_n: int = 10) -> StrategyFrame:
-    """Turn a signal into target weights, row by row.
-
-    Parameters
-    ----------
-    signal : DataFrame [date x symbol]
-        NaN gets no weight.
-    method : str
-        "rank": ranks less their mean, scaled to sum |w| = 1. "zscore": the same with the signal itself.
-        "quantile": long the highest, short the lowest of `quantiles` groups, equal weights, half of the
-        gross each. "top_n": the `top_n` highest, equal weights. "equal": all names with a signal above 0
-        (or True), equal weights.
-    quantiles, top_n : int
-        See `method`.
-
-    Returns
-    -------
-    StrategyFrame [date x symbol], float64
-        Rows without enough names, or in which all values are equal, are 0.
-    """
-    frame = StrategyFrame(signal)
-    values = floats(frame)
-    if method == "top_n":
-        return _scaled(frame, top_rows(values, top_n, largest=True).astype(np.float64))
-    if method == "equal":
-        return _scaled(frame, (np.nan_to_num(values) > 0).astype(np.float64))
-    if method == "quantile":
-        groups = _buckets(frame, quantiles)
-        sides = []
-        for side in (groups == quantiles, groups == 1):
-            count = side.sum(axis=0)
-            sides.append(np.where(side, 1.0 / np.maximum(count, 1), 0.0) * (count > 0))
-        both = sides[0].any(axis=0) & sides[1].any(axis=0)
-        return _scaled(frame, (sides[0] - sides[1]) * both)
-    if method == "rank":
-        values = rank_rows(values, "average", ascending=True, as_fraction=False)
-    known = np.isfinite(values)
-    mean = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    centred = np.where(known, values - mean, 0.0)
-    # Rounding noise of equal values is no opinion.
-    centred[:, np.abs(centred).max(axis=0, initial=0.0) <= 1e-13 * np.abs(mean)] = 0.0
-    return _scaled(frame, centred)
 
 
 def forward_returns(price: pd.DataFrame, horizon: int, *, lag: int = 1) -> pd.DataFrame:
@@ -273,50 +254,12 @@ def forward_returns(price: pd.DataFrame, horizon: int, *, lag: int = 1) -> pd.Da
 
 
 def _check_choices(method: str, quantiles: object, horizons: Sequence[int], top_n: object) -> None:
-    if method not in WEIGHT_METHODS:
-        allowed = ", ".join(map(repr, WEIGHT_METHODS))
-        raise ConfigError(
-            f"weight_method must be one of {allowed}. Got {method!r}.", hint=nearest(str(method), WEIGHT_METHODS)
-        )
+    check_method(method)
     if not isinstance(horizons, list | tuple | range) or not horizons:
         raise ConfigError(f"horizons must be a sequence of bars such as (1, 5, 20). Got {horizons!r}.")
     for name, value, low in (("quantiles", quantiles, 2), ("top_n", top_n, 1), *(("horizons", h, 1) for h in horizons)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
             raise ConfigError(f"{name} must be a whole number >= {low}. Got {value!r}.")
-
-
-def _scores(signal: object, grid: pd.DataFrame, universe: pd.DataFrame | None) -> StrategyFrame:
-    """The signal on the bars and symbols of the market, where a name has a price and is a member."""
-    table = as_pandas(signal)
-    if isinstance(table, pd.Series):
-        table = table.to_frame(grid.columns[0] if grid.shape[1] == 1 else table.name)
-    if not isinstance(table.index, pd.DatetimeIndex) or not table.columns.isin(grid.columns).any():
-        raise DataInvalid(
-            "A signal is a DataFrame [date x symbol] with symbols of the data; none of its names has a price.",
-            hint=f"Symbols of the data: {', '.join(map(str, grid.columns[:5]))}, ...",
-        )
-    bars = grid.index[grid.index.isin(table.index)]
-    if not len(bars):
-        raise DataInvalid("No date of the signal is a bar of the data.")
-    prices = grid.loc[bars]
-    values = np.where(np.isfinite(floats(prices)), floats(fitted(StrategyFrame(table), prices, "signal")), np.nan)
-    if universe is not None:
-        values = np.where(truth(fitted(StrategyFrame(universe), prices, "universe")), values, np.nan)
-    values[~np.isfinite(values)] = np.nan
-    return StrategyFrame(values.T, index=prices.index, columns=prices.columns, copy=False)
-
-
-def _scaled(frame: pd.DataFrame, values: Array) -> StrategyFrame:
-    gross = np.abs(values).sum(axis=0)
-    shares = values / np.where(gross > 0, gross, 1.0)
-    return StrategyFrame(shares.T, index=frame.index, columns=frame.columns, copy=False)
-
-
-def _buckets(frame: pd.DataFrame, quantiles: int) -> Array:
-    """Group of each value in its row, 1 (lowest) to `quantiles`; 0 without a value. Equal values share one."""
-    shares = rank_rows(floats(frame), "average", ascending=True, as_fraction=True)
-    groups = np.ceil(np.round(shares * quantiles, 9))
-    return np.where(np.isnan(groups), 0, groups).astype(np.int64)
 
 
 def _quantile_means(buckets: Array, later: Array, quantiles: int) -> pd.Series:

@@ -52,6 +52,7 @@ def backtest(  # noqa: PLR0913 - pinned by the public interface
     store: Store | bool | None = None,
     use_cache: bool = True,
     seed: int = 0,
+    alpha: str | None = None,
     on_stage: Progress | None = None,
     **options: object,
 ) -> Result:
@@ -85,6 +86,8 @@ def backtest(  # noqa: PLR0913 - pinned by the public interface
         Answer from this process's memory when the same key was run before.
     seed : int
         Of ``random`` and ``numpy.random`` inside the strategy.
+    alpha : str, optional
+        For a strategy that assigns ``signal`` (scores): how they become weights, see `alpha_backtest`.
     on_stage : callable, optional
         Called with the name of each stage.
     **options
@@ -109,6 +112,7 @@ def backtest(  # noqa: PLR0913 - pinned by the public interface
         benchmark=benchmark,
         conventions=conventions,
         seed=seed,
+        alpha=alpha,
         store=store,
     )
     return run_request(request, lookahead=lookahead, store=store, use_cache=use_cache, on_stage=on_stage)
@@ -125,6 +129,7 @@ def make_request(  # noqa: PLR0913 - gathers what the rims parse
     benchmark: str | None = None,
     conventions: Conventions | None = None,
     seed: int = 0,
+    alpha: str | None = None,
     store: Store | bool | None = None,
 ) -> Request:
     """Return the request that the arguments of `backtest` mean."""
@@ -149,6 +154,7 @@ def make_request(  # noqa: PLR0913 - gathers what the rims parse
         thresholds=settings.thresholds,
         engine=engine,
         benchmark=benchmark,
+        alpha=alpha,
         seed=seed,
         policy=sandbox or SandboxPolicy(),
     )

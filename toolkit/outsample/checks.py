@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from outsample.errors import ConfigError, nearest
 
-__all__ = ["check_choice", "set_bool", "set_number", "set_value", "set_whole"]
+__all__ = [
+    "Dates",
+    "as_offset",
+    "as_resample",
+    "as_timestamp",
+    "check_choice",
+    "naive",
+    "set_bool",
+    "set_number",
+    "set_value",
+    "set_whole",
+]
+
+# Rebalance dates that were given one by one.
+Dates = tuple[pd.Timestamp, ...]
 
 
 def set_value(instance: object, name: str, value: object) -> None:
@@ -62,3 +77,44 @@ def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
     if value not in allowed:
         choices = ", ".join(repr(choice) for choice in allowed)
         raise ConfigError(f"{name} must be one of {choices}. Got {value!r}.", hint=nearest(str(value), allowed))
+
+
+def as_timestamp(name: str, value: object) -> pd.Timestamp | None:
+    """Return a date as a Timestamp in nanoseconds; None stays None."""
+    if value is None:
+        return None
+    try:
+        stamp = pd.Timestamp(value)  # type: ignore[arg-type]
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{name} must be a date such as '2010-01-31'. Got {value!r}.") from error
+    if not isinstance(stamp, pd.Timestamp):  # NaT
+        raise ConfigError(f"{name} must be a date such as '2010-01-31'. Got {value!r}.")
+    return stamp.as_unit("ns")
+
+
+def as_offset(value: object) -> pd.Timedelta | None:
+    """Return an offset as a Timedelta in nanoseconds; None stays None."""
+    if value is None:
+        return None
+    try:
+        offset = pd.Timedelta(value)  # type: ignore[arg-type]
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"resample_offset must be a Timedelta such as '5D'. Got {value!r}.") from error
+    return offset.as_unit("ns")
+
+
+def as_resample(value: object) -> str | Dates | None:
+    """Return a frequency, or the dates of a list or of an index, sorted, each once."""
+    if value is None or (isinstance(value, str) and value.strip()):
+        return value.strip() if isinstance(value, str) else None
+    if isinstance(value, pd.DataFrame | pd.Series):
+        value = value.index
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
+        dates = [as_timestamp("resample", item) for item in value]
+        return tuple(sorted({date for date in dates if date is not None}))
+    raise ConfigError(f"resample must be a frequency such as 'ME', a list of dates, or None. Got {value!r}.")
+
+
+def naive(stamp: pd.Timestamp) -> pd.Timestamp:
+    """Return the local time of a moment, without its zone."""
+    return stamp.tz_localize(None)

@@ -10,13 +10,24 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 import pandas as pd
 
-from outsample.checks import check_choice, set_bool, set_number, set_value, set_whole
+from outsample.checks import (
+    Dates,
+    as_offset,
+    as_resample,
+    as_timestamp,
+    check_choice,
+    naive,
+    set_bool,
+    set_number,
+    set_value,
+    set_whole,
+)
 from outsample.errors import ConfigError, nearest
 
 __all__ = [
@@ -34,7 +45,6 @@ __all__ = [
 ]
 
 MAXIMUM_SLIPPAGE = 0.05
-Dates = tuple[pd.Timestamp, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,11 +151,11 @@ class Execution:
     check: bool = False
 
     def __post_init__(self) -> None:
-        set_value(self, "resample", _as_resample(self.resample))
-        set_value(self, "resample_offset", _as_offset(self.resample_offset))
+        set_value(self, "resample", as_resample(self.resample))
+        set_value(self, "resample_offset", as_offset(self.resample_offset))
         for name in ("start", "end"):
-            set_value(self, name, _as_timestamp(name, getattr(self, name)))
-        if self.start is not None and self.end is not None and _naive(self.start) > _naive(self.end):
+            set_value(self, name, as_timestamp(name, getattr(self, name)))
+        if self.start is not None and self.end is not None and naive(self.start) > naive(self.end):
             raise ConfigError(f"start must not be after end. Got start={self.start}, end={self.end}.")
         set_number(self, "position_limit", low=0.0, high=math.inf, open_low=True)
         set_number(self, "leverage", low=0.0, high=100.0, open_low=True)
@@ -383,40 +393,3 @@ def _known_options() -> frozenset[str]:
 def _refuse_option(name: str) -> NoReturn:
     suggestion = nearest(name, option_names()) or f"Options: {', '.join(option_names())}."
     raise ConfigError(f"sim has no option {name!r}.", hint=suggestion)
-
-
-def _as_timestamp(name: str, value: object) -> pd.Timestamp | None:
-    if value is None:
-        return None
-    try:
-        stamp = pd.Timestamp(value)  # type: ignore[arg-type]
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{name} must be a date such as '2010-01-31'. Got {value!r}.") from error
-    if not isinstance(stamp, pd.Timestamp):  # NaT
-        raise ConfigError(f"{name} must be a date such as '2010-01-31'. Got {value!r}.")
-    return stamp.as_unit("ns")
-
-
-def _as_offset(value: object) -> pd.Timedelta | None:
-    if value is None:
-        return None
-    try:
-        offset = pd.Timedelta(value)  # type: ignore[arg-type]
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"resample_offset must be a Timedelta such as '5D'. Got {value!r}.") from error
-    return offset.as_unit("ns")
-
-
-def _as_resample(value: object) -> str | Dates | None:
-    if value is None or (isinstance(value, str) and value.strip()):
-        return value.strip() if isinstance(value, str) else None
-    if isinstance(value, pd.DataFrame | pd.Series):
-        value = value.index
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
-        dates = [_as_timestamp("resample", item) for item in value]
-        return tuple(sorted({date for date in dates if date is not None}))
-    raise ConfigError(f"resample must be a frequency such as 'ME', a list of dates, or None. Got {value!r}.")
-
-
-def _naive(stamp: pd.Timestamp) -> pd.Timestamp:
-    return stamp.tz_localize(None)

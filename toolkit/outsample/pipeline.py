@@ -23,6 +23,8 @@ from outsample.config import Costs, Execution, SandboxPolicy
 from outsample.data import Dataset
 from outsample.data.content import frame_id
 from outsample.engine import Simulation, simulate
+from outsample.engine.market import market_of
+from outsample.engine.scores import scores_of, signal_weights
 from outsample.metrics import Metrics, measure
 from outsample.model import ExecutionResult, Positions, Status, Verdict
 from outsample.request import Request, key_parts, resolved_options
@@ -33,6 +35,7 @@ __all__ = [
     "evaluate",
     "raise_for_status",
     "run",
+    "weights_of",
 ]
 
 # A label of a yearly period may lie this far from its bars.
@@ -134,15 +137,12 @@ def evaluate(request: Request, execution: ExecutionResult, *, watch: _Watch | No
     watch = watch or _Watch(None)
     positions = execution.positions
     assert positions is not None
-    if positions.kind == "signal":
-        raise errors.StrategyError(
-            "The strategy assigned `signal` (scores), not `position` (weights).",
-            hint="Assign position, for example position = signal.is_largest(10); scores are for alpha_backtest().",
-        )
     _check_dates(positions.frame.index, request.data)
     watch.begin("simulate")
     options, costs, undeclared = resolved_options(request, positions)
-    simulation = simulate(positions.frame, request.data, execution=options, costs=costs, engine=request.engine)
+    simulation = simulate(
+        weights_of(request, positions), request.data, execution=options, costs=costs, engine=request.engine
+    )
     benchmark, benchmark_name = _benchmark(request, simulation, costs)
     watch.begin("measure")
     metrics = measure(
@@ -167,6 +167,30 @@ def evaluate(request: Request, execution: ExecutionResult, *, watch: _Watch | No
         warnings=(*request.data.warnings, *execution.warnings, *simulation.warnings, *_cost_warnings(undeclared)),
         seconds=watch.seconds,
     )
+
+
+def weights_of(request: Request, positions: Positions) -> pd.DataFrame:
+    """Return what the engine is given: the positions, or, in alpha mode, the weights made from the signal.
+
+    Raises
+    ------
+    StrategyError
+        A signal without a weight method, or a weight method without a signal.
+    """
+    if positions.kind == "signal":
+        if request.alpha is None:
+            raise errors.StrategyError(
+                "The strategy assigned `signal` (scores), not `position` (weights).",
+                hint="Say how scores become weights, for example --alpha rank, or assign position = "
+                "signal.is_largest(10).",
+            )
+        return signal_weights(scores_of(positions.frame, market_of(request.data)), method=request.alpha)
+    if request.alpha is not None:
+        raise errors.StrategyError(
+            f"--alpha {request.alpha} is for scores, and the strategy gave positions.",
+            hint="Assign the scores to `signal`, or leave --alpha out.",
+        )
+    return positions.frame
 
 
 def _check_dates(index: pd.Index, data: Dataset) -> None:

@@ -25,6 +25,7 @@ from outsample.config import (
 )
 from outsample.data import Dataset
 from outsample.engine import get_engine
+from outsample.engine.scores import check_method
 from outsample.model import SEMANTICS, Positions
 from outsample.strategy import Strategy
 
@@ -51,6 +52,8 @@ class Request:
     engine : str
     benchmark : str or None
         A symbol; None: the dataset's benchmark, else the equal-weighted universe bought and held.
+    alpha : str or None
+        Weight method (`outsample.engine.scores.WEIGHT_METHODS`) of a strategy that gives a signal.
     seed : int
         Of ``random`` and ``numpy.random`` inside the strategy.
     policy : SandboxPolicy
@@ -66,12 +69,15 @@ class Request:
     thresholds: Thresholds = field(default_factory=Thresholds)
     engine: str = "vectorised"
     benchmark: str | None = None
+    alpha: str | None = None
     seed: int = 0
     policy: SandboxPolicy = field(default_factory=SandboxPolicy)
     validate: bool = True
 
     def __post_init__(self) -> None:
         resolve_options(self.settings, self.options)  # refuses what is not allowed before anything runs
+        if self.alpha is not None:
+            check_method(self.alpha)
         if self.benchmark is not None and self.benchmark not in self.data.symbols:
             raise errors.DataMissing(
                 f"The benchmark {self.benchmark!r} is no symbol of the dataset {self.data.name!r}.",
@@ -139,7 +145,9 @@ def _key_config(request: Request) -> dict[str, Any]:
     else:
         default = _as_mapping(request.data.preset.options, request.settings)
     forced = {name: value for name, value in _as_mapping(given).items() if name in given}
+    alpha = {} if request.alpha is None else {"alpha": request.alpha}
     return {
+        **alpha,
         "caller": forced,
         "default": {name: value for name, value in default.items() if name not in forced},
         "engine": [request.engine, get_engine(request.engine).version],
