@@ -1,5 +1,7 @@
-"""The store: an append-only ledger of trials, so that their number is known and not guessed."""
+"""The store: the ledger of trials, the runs and their artefacts, on SQLite or PostgreSQL."""
 
-from outsample.store.store import Store, Trial
+from outsample.store.database import Database
+from outsample.store.ledger import Trial, TrialCount
+from outsample.store.store import Store
 
-__all__ = ["Store", "Trial"]
+__all__ = ["Database", "Store", "Trial", "TrialCount"]

@@ -1,0 +1,90 @@
+"""Opening and closing of the two kinds of database."""
+
+import multiprocessing
+
+import pytest
+import sqlalchemy as sa
+
+from outsample.errors import StoreError
+from outsample.store import Database, Store, Trial
+
+
+def trial(key):
+    return Trial(result_key=key, name="s", dataset="d", snapshot_id="x", family="f", source="")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return str(tmp_path / "store.db")
+    return request.getfixturevalue("postgres_url")
+
+
+def test_it_opens_twice_and_keeps(url):
+    """What one process wrote another one reads; a second opening makes nothing new."""
+    with Store.open(url) as first:
+        first.record(trial("a"))
+    with Store.open(url) as second:
+        assert second.runs()["result_key"].tolist() == ["a"]
+        assert second.count("store").n == 1
+
+
+def test_a_closed_store_says_so(url):
+    """Closing is idempotent, and using a closed store is an error with a hint."""
+    store = Store.open(url)
+    store.close()
+    store.close()
+    with pytest.raises(StoreError, match="closed"):
+        store.trials()
+
+
+def _child(database, key, queue):
+    try:
+        database.record(trial(key))
+        queue.put("ok")
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent shows it
+        queue.put(repr(error))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_child_gets_connections_of_its_own(url):
+    """The parent's connection is not shared: both write, and both go on."""
+    with Store.open(url) as store:
+        store.record(trial("parent"))
+        context = multiprocessing.get_context("fork")
+        queue = context.Queue()
+        child = context.Process(target=_child, args=(store, "child", queue))
+        child.start()
+        assert queue.get(timeout=60) == "ok"
+        child.join()
+        store.record(trial("after"))
+        assert store.count("store").n == 3
+
+
+def test_reading_does_not_wait_for_a_writer(url):
+    """A transaction that writes leaves readers with what was committed."""
+    with Database.open(url) as database, database.begin() as writing:
+        writing.execute(sa.text("insert into audit values ('1', current_timestamp, 'a', 'b', 'c', 'd', '{}')"))
+        with database.connect() as reading:
+            assert reading.execute(sa.text("select count(*) from audit")).scalar() == 0
+
+
+def test_a_read_only_store_says_so(tmp_path):
+    """What may not be written can be read, and writing is a StoreError with a hint."""
+    path = tmp_path / "s.db"
+    with Store.open(path) as store:
+        store.record(trial("a"))
+    with Store.open(f"sqlite:///file:{path}?mode=ro&uri=true") as store:
+        assert store.count("store").n == 1
+        with pytest.raises(StoreError, match="readonly") as caught:
+            store.record(trial("b"))
+        assert "OUTSAMPLE_STORE" in caught.value.hint
+
+
+def test_a_locked_database_says_so(tmp_path, monkeypatch):
+    """A writer that does not end is named as the reason."""
+    monkeypatch.setattr("outsample.store.database.BUSY_SECONDS", 0.2)
+    with Store.open(tmp_path / "s.db") as one, Store.open(tmp_path / "s.db") as two:
+        with one.begin(), pytest.raises(StoreError, match="locked"):
+            two.record(trial("a"))
+        two.record(trial("a"))

@@ -1,0 +1,155 @@
+"""The ledger of trials: what enters it, and how many there are."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import statistics
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from outsample.errors import ConfigError
+from outsample.store.users import current_user
+
+if TYPE_CHECKING:
+    from outsample.store.database import Database
+
+__all__ = ["Trial", "TrialCount", "count_trials", "read_trials", "record_trial"]
+
+_SCOPES = ("dataset", "family", "store")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One evaluated configuration, as it enters the ledger.
+
+    Parameters
+    ----------
+    result_key : str
+        The same key again is no new trial; it is recorded all the same.
+    name, dataset, snapshot_id, family, source : str
+    parameters : mapping
+    dataset_version_ids : mapping of frame name to content id
+    kind : {"backtest", "sweep", "walk_forward", "alpha"}
+    status : {"completed", "failed"}
+    n_returns : int or None
+        Number of returns behind the Sharpe ratio.
+    sharpe, sharpe_per_period, total_return, max_drawdown : float or None
+        None where undefined.
+    success_level : int
+    error_category, error_message : str or None
+    returns_hash : str or None
+    """
+
+    result_key: str
+    name: str
+    dataset: str
+    snapshot_id: str
+    family: str
+    source: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    dataset_version_ids: Mapping[str, str] = field(default_factory=dict)
+    kind: str = "backtest"
+    status: str = "completed"
+    start_date: str | None = None
+    end_date: str | None = None
+    n_returns: int | None = None
+    sharpe: float | None = None
+    sharpe_per_period: float | None = None
+    total_return: float | None = None
+    max_drawdown: float | None = None
+    success_level: int = 0
+    error_category: str | None = None
+    error_message: str | None = None
+    returns_hash: str | None = None
+    wall_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialCount:
+    """How many configurations were tried, and how much their Sharpe ratios differ.
+
+    Parameters
+    ----------
+    n : int
+        Distinct keys in the scope.
+    variance : float
+        max(sample variance of their per-period Sharpe ratios, 1/n_returns); NaN if none is defined.
+    """
+
+    n: int
+    variance: float
+
+
+def record_trial(database: Database, trial: Trial) -> str:
+    """Append a trial, note its run, and return the trial's id.
+
+    Raises
+    ------
+    StoreError
+        The row could not be written; the ledger is unchanged.
+    """
+    import sqlalchemy as sa
+
+    from outsample.store.rows import note_run
+    from outsample.store.schema import trials
+
+    values = {name: _clean(value) for name, value in trial.__dict__.items()}
+    stamp = {"created_at": datetime.datetime.now(datetime.UTC), "created_by": current_user()}
+    row = {name: value for name, value in values.items() if name in trials.c}
+    identity = str(uuid.uuid4())
+    with database.begin() as connection:
+        connection.execute(sa.insert(trials).values(id=identity, **row, **stamp))
+        note_run(connection, {**values, **stamp})
+    return identity
+
+
+def read_trials(
+    database: Database, *, dataset: str | None = None, family: str | None = None, limit: int | None = None
+) -> pd.DataFrame:
+    """Return recorded trials, the newest first: one row per recorded run, repeated keys included."""
+    import sqlalchemy as sa
+
+    from outsample.store.schema import trials
+
+    query = sa.select(trials).order_by(trials.c.created_at.desc(), trials.c.id)
+    if dataset is not None:
+        query = query.where(trials.c.dataset == dataset)
+    if family is not None:
+        query = query.where(trials.c.family == family)
+    with database.connect() as connection:
+        rows = connection.execute(query.limit(limit) if limit is not None else query).mappings().all()
+    return pd.DataFrame([dict(row) for row in rows], columns=[column.name for column in trials.c])
+
+
+def count_trials(database: Database, scope: str = "dataset", value: str | None = None) -> TrialCount:
+    """Return the number of distinct trials in a scope and the variance of their Sharpe ratios."""
+    import sqlalchemy as sa
+
+    from outsample.store.schema import trials
+
+    if scope not in _SCOPES:
+        raise ConfigError(f"scope must be one of {', '.join(map(repr, _SCOPES))}. Got {scope!r}.")
+    columns = (trials.c.result_key, sa.func.max(trials.c.sharpe_per_period), sa.func.max(trials.c.n_returns))
+    query = sa.select(*columns).group_by(trials.c.result_key)
+    if scope != "store":
+        query = query.where(trials.c[scope] == value)
+    with database.connect() as connection:
+        rows = connection.execute(query).all()
+    sharpes = [sharpe for _, sharpe, _ in rows if sharpe is not None]
+    lengths = [length for _, _, length in rows if length]
+    spread = statistics.variance(sharpes) if len(sharpes) > 1 else 0.0
+    # With few or equal trials the sample variance says nothing; 1/n is the variance of luck alone.
+    floor = 1.0 / max(lengths) if lengths else math.nan
+    return TrialCount(n=len(rows), variance=max(spread, floor) if lengths else math.nan)
+
+
+def _clean(value: object) -> object:
+    """Undefined numbers are NULL in a database."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
