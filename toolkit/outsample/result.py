@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import math
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from outsample.alpha import AlphaResult, analyse_signal
 from outsample.classify import Judgement
 from outsample.data import Dataset
 from outsample.engine import Simulation
+from outsample.engine.scores import scores_of
 from outsample.metrics import Metrics
 from outsample.model import SandboxReport, Verdict
-from outsample.pipeline import Outcome
+from outsample.pipeline import Outcome, weights_of
+from outsample.report.alpha import alpha_tables
 from outsample.report.backtest import backtest_document
 from outsample.report.document import Document
 from outsample.report.figures import equity_figure, walk_forward_figure
@@ -60,7 +64,10 @@ class _Shown:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
         document = self.document()
-        return {"text/plain": plain(document), "text/html": fragment(document)}
+        bundle = {"text/plain": plain(document), "text/html": fragment(document)}
+        if document.pictures:
+            bundle["image/png"] = base64.b64encode(document.pictures[0].png).decode("ascii")
+        return bundle
 
     def __str__(self) -> str:
         return plain(self.document(pictures=False))
@@ -155,6 +162,15 @@ class Result(_Shown):
         """Metrics, net of costs."""
         return self.outcome.metrics
 
+    @cached_property
+    def alpha(self) -> AlphaResult | None:
+        """What the signal said about later returns; None for a strategy that gave positions."""
+        positions = self.outcome.positions
+        if positions.kind != "signal":
+            return None
+        scores = scores_of(positions.frame, self.simulation.problem.market)
+        return analyse_signal(scores, weights_of(self.outcome.request, positions), self.simulation)
+
     @property
     def verdict(self) -> Verdict:
         """Level 0-3 without caps: it follows from the key."""
@@ -233,7 +249,8 @@ class Result(_Shown):
     def document(self, *, pictures: bool = True) -> Document:
         """Return the report as a value; `report` renders it."""
         found = backtest_document(self.name, self.outcome, self.judgement, self.lookahead, pictures=pictures)
-        return dataclasses.replace(found, warnings=self.warnings)
+        signal = () if self.alpha is None else alpha_tables(self.alpha)
+        return dataclasses.replace(found, warnings=self.warnings, tables=(*signal, *found.tables))
 
     def __repr__(self) -> str:
         m = self.metrics
