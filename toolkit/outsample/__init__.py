@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "outsample.alpha": ("AlphaResult", "alpha_backtest"),
     "outsample.api": ("backtest", "sweep", "walk_forward"),
     "outsample.classify": ("Judgement", "classify_error", "classify_success"),
+    "outsample.comparison": ("Comparison", "compare"),
     "outsample.config": ("Conventions", "Costs", "Execution", "SandboxPolicy", "Thresholds"),
     "outsample.data": ("Dataset", "StrategyFrame", "load"),
     "outsample.engine": ("Simulation", "from_signals", "get_engine", "list_engines", "sim"),
@@ -62,7 +64,9 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("metrics", "stats", "errors")
 
 __all__ = [
+    "AlphaResult",
     "Bootstrap",
+    "Comparison",
     "ConfigError",
     "Conventions",
     "Costs",
@@ -110,11 +114,13 @@ __all__ = [
     "WalkForward",
     "ZeroTrades",
     "__version__",
+    "alpha_backtest",
     "backtest",
     "bootstrap",
     "check_lookahead",
     "classify_error",
     "classify_success",
+    "compare",
     "from_signals",
     "get_engine",
     "list_engines",
@@ -130,8 +136,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from outsample.alpha import AlphaResult, alpha_backtest
     from outsample.api import backtest, sweep, walk_forward
     from outsample.classify import Judgement, classify_error, classify_success
+    from outsample.comparison import Comparison, compare
     from outsample.config import Conventions, Costs, Execution, SandboxPolicy, Thresholds
     from outsample.data import Dataset, StrategyFrame, load
     from outsample.engine import Simulation, from_signals, get_engine, list_engines, sim

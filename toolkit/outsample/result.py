@@ -41,10 +41,10 @@ from outsample.trials import swept
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Result", "Sweep", "WalkForward", "walk_forward_of"]
+__all__ = ["Result", "Shown", "Sweep", "WalkForward", "walk_forward_of"]
 
 
-class _Shown:
+class Shown:
     """Display in notebooks: HTML where there is a page, aligned text where there is none."""
 
     def document(self, *, pictures: bool = True) -> Document:
@@ -74,7 +74,7 @@ class _Shown:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Result(_Shown):
+class Result(Shown):
     """One backtest.
 
     Attributes
@@ -294,7 +294,7 @@ class Sweep:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class WalkForward(_Shown):
+class WalkForward(Shown):
     """A walk-forward: parameters chosen on the past, judged on what came next.
 
     Attributes

@@ -20,6 +20,7 @@ import pandas as pd
 from outsample.data import Dataset
 from outsample.errors import OutsampleError, StrategyError, ValidationError, nearest
 from outsample.sandbox.answers import LazyReport
+from outsample.sandbox.helpers import plant_modules
 from outsample.sandbox.namespace import Scene, make_scene
 from outsample.sandbox.stubs import Notes
 from outsample.sandbox.wire import encode_answer
@@ -96,6 +97,7 @@ def answer(request: Mapping[str, Any], params: Mapping[str, object], dataset: Da
     notes.clear()
     try:
         program = Program.compile(request["source"], request["name"], params)
+        plant_modules(request.get("modules", {}))
         header, frame = execute(program, dataset, notes, seed=request["seed"])
         header["warnings"] = notes.lines
         message = encode_answer(header, frame)

@@ -102,7 +102,7 @@ def choose_server(request: RunRequest) -> ServerProcess:
     """Return the server that a request names, or the one of this process."""
     if isinstance(request.server, ServerProcess):
         return request.server
-    return get_server(flavour(request.source))
+    return get_server(flavour("\n".join((request.source, *request.modules.values()))))
 
 
 def launch(request: RunRequest, server: ServerProcess, mode: str) -> tuple[Launched, ServerProcess]:

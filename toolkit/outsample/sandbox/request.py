@@ -30,6 +30,8 @@ class RunRequest:
     data : Dataset
     params : mapping
         Parameter name -> literal.
+    modules : mapping of str to str
+        Helper modules that the strategy may import: name -> source.
     policy : SandboxPolicy
     seed : int
     server : ServerProcess or None
@@ -42,6 +44,7 @@ class RunRequest:
     data: Dataset
     name: str = "strategy"
     params: Mapping[str, object] = field(default_factory=dict)
+    modules: Mapping[str, str] = field(default_factory=dict)
     policy: SandboxPolicy = field(default_factory=SandboxPolicy)
     seed: int = 0
     server: object = None
@@ -59,7 +62,9 @@ def make_request(strategy: Strategy | str, data: Dataset | str, params: Mapping[
         )
     if isinstance(strategy, Strategy):
         overrides = {**strategy.overrides, **params}
-        return RunRequest(source=strategy.source, name=strategy.name, data=data, params=overrides)
+        return RunRequest(
+            source=strategy.source, name=strategy.name, data=data, params=overrides, modules=strategy.modules
+        )
     if not isinstance(strategy, str):
         raise ConfigError(f"strategy must be a Strategy or source text. Got {type(strategy).__name__}.")
     return RunRequest(source=strategy, data=data, params=dict(params))
@@ -81,7 +86,8 @@ def request_json(request: RunRequest, mode: str) -> bytes:
     said = {"mode": mode, "source": request.source, "name": request.name, "seed": request.seed}
     try:
         # Lone surrogates in a source stay what they are: JSON's escapes carry them.
-        return json.dumps({**said, "params": dict(request.params)}).encode("ascii")
+        more = {"params": dict(request.params), "modules": dict(request.modules)}
+        return json.dumps({**said, **more}).encode("ascii")
     except (TypeError, ValueError) as error:
         raise ConfigError(f"The parameters of a strategy are literals. Got {dict(request.params)!r:.200}.") from error
 

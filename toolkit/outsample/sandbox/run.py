@@ -77,7 +77,7 @@ def run_sandboxed(  # noqa: PLR0913 - the pinned public call
     )
     findings: tuple[Finding, ...] = ()
     if validate:
-        findings = tuple(_validate(request.source))
+        findings = tuple(_validate(request))
         errors = [finding for finding in findings if finding.severity == "error"]
         if errors:
             return _rejected(errors, findings)
@@ -145,10 +145,19 @@ def _seed(seed: int) -> int:
     return seed
 
 
-def _validate(source: str) -> list[Finding]:
+def _validate(request: RunRequest) -> list[Finding]:
+    """Check the strategy and the modules it brings; a module's findings say whose line it is."""
     from outsample.validation import validate
 
-    return list(validate(source))
+    findings = list(validate(request.source, modules=request.modules))
+    for name, source in request.modules.items():
+        findings += [
+            dataclasses.replace(
+                item, message=f"In the module {name!r}, line {item.line}: {item.message}", line=1, column=1
+            )
+            for item in validate(source, modules=request.modules)
+        ]
+    return findings
 
 
 def _rejected(errors: Sequence[Finding], findings: tuple[Finding, ...]) -> ExecutionResult:

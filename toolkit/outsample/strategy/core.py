@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import keyword
+import sys
 import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,6 +50,8 @@ class Strategy:
         For people; not part of any key.
     overrides : mapping
         Parameter name -> value; users call `with_params`.
+    modules : mapping
+        Helper modules, name -> source; users call `with_modules`.
 
     Raises
     ------
@@ -70,6 +74,7 @@ class Strategy:
     source: str
     name: str = "strategy"
     overrides: Mapping[str, Literal] = field(default_factory=dict)
+    modules: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.overrides if name not in self._literals]
@@ -148,6 +153,27 @@ class Strategy:
         """
         return dataclasses.replace(self, overrides={**self.overrides, **params})
 
+    def with_modules(self, modules: Mapping[str, str]) -> Strategy:
+        """Return the strategy with helper modules that it may import.
+
+        Parameters
+        ----------
+        modules : mapping of str to str
+            Module name -> source. They are checked, run in the sandbox and counted in the key like the
+            strategy itself.
+
+        Raises
+        ------
+        ConfigError
+            A name that no module can have, or that Python's own have.
+        """
+        for name in modules:
+            if not name.isidentifier() or keyword.iskeyword(name) or name in sys.stdlib_module_names | _TAKEN:
+                raise ConfigError(
+                    f"A strategy module cannot be called {name!r}.", hint="Use an identifier that no library has."
+                )
+        return dataclasses.replace(self, modules={**self.modules, **modules})
+
     def save(self, path: str | Path) -> Path:
         """Write the source to a file and return its path."""
         file = Path(path)
@@ -183,7 +209,12 @@ class Strategy:
     def structure(self) -> Any:  # noqa: ANN401 - a JSON value
         """The canonical structure, as a JSON value."""
         nodes = {id(node): name for name, (_, node) in self._literals.items()}
-        return structure_of(self._tree, nodes)
+        own = structure_of(self._tree, nodes)
+        if not self.modules:
+            return own
+        # Literals of a module are no parameters: they are part of its structure.
+        helpers = {name: structure_of(_parse(source, f"<{name}>"), {}) for name, source in sorted(self.modules.items())}
+        return {"strategy": own, "modules": helpers}
 
     @cached_property
     def sha(self) -> str:
@@ -194,7 +225,8 @@ class Strategy:
     def names(self) -> frozenset[str]:
         """Every name and attribute that the source mentions."""
         found = set()
-        for node in ast.walk(self._tree):
+        trees = [self._tree, *(_parse(source, f"<{name}>") for name, source in self.modules.items())]
+        for node in (node for tree in trees for node in ast.walk(tree)):
             if isinstance(node, ast.Name):
                 found.add(node.id)
             elif isinstance(node, ast.Attribute):
@@ -225,6 +257,10 @@ class Strategy:
     @property
     def _function(self) -> ast.FunctionDef | None:
         return entry_function(self._tree)
+
+
+# Names that mean something inside a strategy already.
+_TAKEN = frozenset({"data", "finlab", "numpy", "outsample", "pandas", "scipy", "sklearn"})
 
 
 def _parse(source: str, filename: str = "<strategy>") -> ast.Module:
