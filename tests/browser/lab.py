@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -28,16 +30,14 @@ def browser_path() -> str | None:
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
-@contextlib.contextmanager
-def jupyter_lab(folder: Path):
-    """Serve a folder; yields the address."""
-    home = folder / ".home"
+def _environment(home: Path) -> dict[str, str]:
+    """Folders of its own for a server, with quiet settings."""
     settings = home / "settings"
     for name, text in SETTINGS.items():
         path = settings / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    environment = {
+    return {
         **os.environ,
         "HOME": str(home),
         "IPYTHONDIR": str(home / "ipython"),
@@ -48,9 +48,20 @@ def jupyter_lab(folder: Path):
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "OUTSAMPLE_STORE": str(home / "store.db"),
     }
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def jupyter_lab(folder: Path):
+    """Serve a folder; yields the address."""
+    environment = _environment(folder / ".home")
+    port = free_port()
     command = [
         sys.executable,
         "-m",
@@ -65,11 +76,35 @@ def jupyter_lab(folder: Path):
         "--ServerApp.disable_check_xsrf=True",
         "--LabApp.expose_app_in_browser=True",
     ]
-    log = (folder / "lab.log").open("wb")
+    with _served(command, environment, folder / "lab.log", f"http://127.0.0.1:{port}", "/api/status") as address:
+        yield address
+
+
+@contextlib.contextmanager
+def voila(notebook: Path, *options: str, folder: Path):
+    """Serve a notebook as an application; yields the address."""
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "voila",
+        str(notebook),
+        "--no-browser",
+        f"--port={port}",
+        "--Voila.ip=127.0.0.1",
+        *options,
+    ]
+    address = f"http://127.0.0.1:{port}"
+    with _served(command, _environment(folder / ".home"), folder / "voila.log", address, "/voila/api/none") as found:
+        yield found
+
+
+@contextlib.contextmanager
+def _served(command, environment, log_path: Path, address: str, probe: str):
+    log = log_path.open("wb")
     server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        address = f"http://127.0.0.1:{port}"
-        _wait_for(address, server)
+        _wait_for(f"{address}{probe}", server)
         yield address
     finally:
         server.terminate()
@@ -84,13 +119,15 @@ def jupyter_lab(folder: Path):
 def _wait_for(address: str, server: subprocess.Popen, seconds: float = 60.0) -> None:
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
-        assert server.poll() is None, "JupyterLab ended at once"
+        assert server.poll() is None, "the server ended at once"
         try:
-            with urllib.request.urlopen(f"{address}/api/status", timeout=2):
+            with urllib.request.urlopen(address, timeout=2):
                 return
+        except urllib.error.HTTPError:
+            return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise AssertionError("JupyterLab did not answer")
+    raise AssertionError("the server did not answer")
 
 
 def open_notebook(page, address: str, name: str) -> None:
@@ -130,3 +167,49 @@ def set_theme(page, name: str) -> None:
     light = "false" if "Dark" in name else "true"
     page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{light}'", timeout=20_000)
     page.wait_for_timeout(400)
+
+
+def write_notebook(path: Path, cells: list[str]) -> None:
+    """Write a notebook of code cells."""
+    made = [
+        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "source": text, "outputs": [], "execution_count": None}
+        for n, text in enumerate(cells)
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    path.write_text(
+        json.dumps({"cells": made, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}), encoding="utf-8"
+    )
+
+
+def watched(browser, width: int = 1280, height: int = 1400):
+    """Return a new page that remembers its console errors and every address it asked for."""
+    tab = browser.new_page(viewport={"width": width, "height": height})
+    tab.errors, tab.requests = [], []
+    tab.on("console", lambda message: tab.errors.append(message.text) if message.type == "error" else None)
+    tab.on("pageerror", lambda error: tab.errors.append(str(error)))
+    tab.on("request", lambda request: tab.requests.append(request.url))
+    return tab
+
+
+def complaints(page) -> list[str]:
+    """Console errors that are ours: a missing favicon or a closed web socket is not."""
+    known = re.compile(r"favicon|WebSocket|websocket|language ?pack|translation", re.IGNORECASE)
+    return [text for text in page.errors if not known.search(text)]
+
+
+def foreign(page, address: str) -> list[str]:
+    """Requests that left the server."""
+    return [url for url in page.requests if not url.startswith((address, "data:", "blob:"))]
+
+
+def launch(play):
+    """Start the system's Chromium."""
+    return play.chromium.launch(
+        executable_path=browser_path(),
+        args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"],
+    )
+
+
+def cell(page, place: int):
+    """Return the outputs of a cell, by its place."""
+    return page.locator(".jp-Notebook > .jp-Cell, .jp-WindowedPanel-viewport > .jp-Cell").nth(place)

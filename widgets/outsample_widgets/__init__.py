@@ -1,3 +1,7 @@
-"""Interactive widgets for outsample's results: the package's place; there are none in this release yet."""
+"""Interactive widgets for outsample's results. They need no network and leave a static picture behind."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from outsample_widgets.chart import chart
+
+__all__ = ["chart"]
