@@ -1,6 +1,8 @@
 """``%%backtest`` in a real IPython shell."""
 
 import pytest
+from IPython.utils.capture import capture_output
+from traitlets import TraitError
 
 from outsample import Store
 from outsample.notebook.failure import CellFailed
@@ -146,3 +148,128 @@ def test_runs_lists_what_was_done(shell):
     table = shell.run_line_magic("runs", "")
     assert table["name"].tolist() == ["one"]
     shell.run_line_magic("outsample", "")
+
+
+def test_alpha_mode_needs_a_signal_and_a_method(shell):
+    """--alpha turns scores into weights; each half alone is an error that names the other."""
+    cell = "signal = data.get('close').pct_change(20)"
+    shell.run_cell_magic("backtest", "m -q -o r --alpha rank --resample ME --no-lookahead", cell)
+    result = shell.user_ns["r"]
+    assert result.alpha.summary["dates"].min() > 100
+    assert "mean ic" in str(result)
+    assert "--alpha rank" in str(failing(shell, "m", cell))
+    assert "signal" in str(failing(shell, "m --alpha rank"))
+
+
+def test_a_module_of_the_notebook(shell):
+    """%%strategy_module keeps checked code, --use lets a strategy import it; its code is in the key."""
+    body = "n = 20\nimport tools\nposition = tools.above(data.get('close'), n)"
+    keys = []
+    for factor in (2, 3):
+        module = f"def above(close, n):\n    return close.average(n) > close.average({factor} * n)"
+        shell.run_cell_magic("strategy_module", "tools", module)
+        shell.run_cell_magic("backtest", "m -q -o r --use tools --no-lookahead", body)
+        keys.append(shell.user_ns["r"].key)
+    assert keys[0] != keys[1]
+    assert "tols" in str(failing(shell, "m --use tols", body))
+    with pytest.raises(CellFailed, match="open"):
+        shell.run_cell_magic("strategy_module", "bad", "text = open('x').read()")
+
+
+def test_a_module_from_a_file(shell, tmp_path):
+    """--use also takes a file."""
+    (tmp_path / "mine.py").write_text("def above(close):\n    return close.average(20) > close.average(60)\n")
+    cell = "import mine\nposition = mine.above(data.get('close'))"
+    shell.run_cell_magic("backtest", f"m -q -o r --no-lookahead --use {tmp_path / 'mine.py'}", cell)
+    shell.run_cell_magic("backtest", "m -q -o s --no-lookahead", CELL)
+    assert shell.user_ns["r"].equity.equals(shell.user_ns["s"].equity)
+
+
+def test_a_notebook_variable_in_a_strategy_is_explained(shell):
+    """The error says that the name is the notebook's, and how to pass it; doing so works."""
+    shell.user_ns["lookback"] = 30
+    error = failing(shell, "m", "position = data.get('close') > data.get('close').average(lookback)")
+    assert "variable of the notebook" in str(error)
+    assert "--params lookback={lookback}" in str(error)
+    cell = "lookback = 10\nposition = data.get('close') > data.get('close').average(lookback)"
+    shell.run_cell("%%backtest m -q -o r --no-lookahead --params lookback={lookback}\n" + cell)
+    assert shell.user_ns["r"].params == {"lookback": 30}
+
+
+def test_config_stands_behind_the_line(shell):
+    """%config gives defaults, the line beats it, an invalid value is refused and breaks no reload."""
+    shell.run_line_magic("config", "OutsampleMagics.lookahead = False")
+    shell.run_cell_magic("backtest", "m -q -o r", CELL)
+    assert shell.user_ns["r"].lookahead is None
+    with pytest.raises(TraitError, match="timeout must be"):
+        shell.run_line_magic("config", "OutsampleMagics.timeout = -5")
+    shell.run_line_magic("reload_ext", "outsample")
+    shell.run_cell_magic("backtest", "m -q -o s --no-lookahead", CELL)
+    assert shell.user_ns["s"].key == shell.user_ns["r"].key
+    shell.run_line_magic("config", "OutsampleMagics.dataset = 'sampel'")
+    assert "'sample'" in str(failing(shell, "m -q"))
+
+
+def test_the_newest_result_is_at_hand(shell):
+    """outsample.last is the result of the newest cell."""
+    import outsample
+
+    shell.run_cell_magic("backtest", "m -q -o r --no-lookahead", CELL)
+    assert outsample.last is shell.user_ns["r"]
+
+
+def test_compare_two_cells(shell):
+    """%compare takes variables; a wrong name is answered with the nearest."""
+    for name, fast in (("one", 10), ("two", 20)):
+        shell.run_cell_magic("backtest", f"{name} -q -o {name} --no-lookahead --params fast={fast}", CELL)
+    found = shell.run_line_magic("compare", "one two")
+    assert found.first_difference is not None
+    with pytest.raises(CellFailed, match="two"):
+        shell.run_line_magic("compare", "one tow")
+    with pytest.raises(CellFailed, match="takes two"):
+        shell.run_line_magic("compare", "one")
+
+
+def test_a_recorded_strategy_comes_back_as_a_cell(shell):
+    """%runs --show KEY puts source, dataset and parameters into the next cell, which gives the same key."""
+    shell.run_cell_magic("backtest", "cross -q -o r --no-lookahead --params fast=7", CELL)
+    table = shell.run_line_magic("runs", "cross")
+    shell.run_line_magic("runs", f"--show {table['result_key'].iloc[0]}")
+    cell = shell.rl_next_input or shell.payload_manager.read_payload()[-1]["text"]
+    shell.run_cell(cell.replace("%%backtest cross", "%%backtest cross -q -o again --no-lookahead", 1))
+    assert shell.user_ns["again"].key == shell.user_ns["r"].key
+
+
+def test_tab_completes_the_line(shell):
+    """Options, datasets and choices complete in a real completer; the body of a cell is left alone."""
+    shell.user_ns["mine"] = __import__("outsample").load("synthetic:2x50?seed=1")
+
+    def words(text):
+        with __import__("IPython.core.completer", fromlist=["x"]).provisionalcompleter():
+            return [item.text for item in shell.Completer.completions(text, len(text))]
+
+    assert words("%%backtest cross --walk") == ["--walk-forward"]
+    assert words("%%backtest cross --data s") == ["sample"]
+    assert words("%%backtest cross --data mi") == ["mine"]
+    assert words("%%backtest cross --alpha z") == ["zscore"]
+    assert "--data" not in words("%%backtest cross\nx = 1\n--da")
+    shell.run_line_magic("unload_ext", "outsample")
+    assert "--walk-forward" not in words("%%backtest cross --walk")
+
+
+def test_datasets_are_listed(shell):
+    """%data names what --data takes."""
+    shell.user_ns["mine"] = __import__("outsample").load("synthetic:2x50?seed=1")
+    table = shell.run_line_magic("data", "")
+    assert {"sample", "mine"} <= set(table["dataset"])
+    assert shell.run_line_magic("data", "sample").name == "sample"
+
+
+def test_status_names_protection_and_trials(shell):
+    """%outsample says what protects, where runs are recorded and how many there are."""
+    shell.run_cell_magic("backtest", "m -q --no-lookahead", CELL)
+    with capture_output() as captured:
+        shell.run_line_magic("outsample", "")
+    text = captured.stdout
+    assert "kernel-confined" in text
+    assert "1 distinct trials" in text

@@ -177,6 +177,10 @@ if TYPE_CHECKING:
     from outsample.validation import Finding, validate
 
 
+# The result of the newest cell; None before there is one.
+last: Result | None = None
+
+
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
     if name in _HOME_OF:
         value = getattr(importlib.import_module(_HOME_OF[name]), name)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from outsample.config import SandboxPolicy
 from outsample.errors import ConfigError, nearest
 from outsample.research.walk_forward import Plan
-from outsample.strategy import Literal
+from outsample.strategy import Literal, Strategy
 
 __all__ = [
     "Parser",
@@ -18,6 +19,7 @@ __all__ = [
     "backtest_parser",
     "bootstrap_spec",
     "grid",
+    "modules_of",
     "options_of",
     "parameters",
     "policy_of",
@@ -53,7 +55,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slippage", type=float, metavar="X", help="slippage, as a fraction of traded value")
     parser.add_argument("--engine", default="vectorised", help="vectorised (default) or reference")
     parser.add_argument("--benchmark", metavar="SYMBOL", help="compare with this symbol")
+    parser.add_argument(
+        "--alpha", metavar="METHOD", help="a signal becomes weights: rank, zscore, quantile, top_n, equal"
+    )
     parser.add_argument("--params", nargs="+", default=[], metavar="K=V", help="parameter values")
+    parser.add_argument("--use", nargs="+", default=[], metavar="MODULE", help="helper modules: names or .py files")
     parser.add_argument("--seed", type=int, default=0, help="seed of random numbers in the strategy")
     parser.add_argument("--no-lookahead", action="store_true", help="skip the look-ahead check")
     parser.add_argument("--no-cache", action="store_true", help="run again even if this result is known")
@@ -70,9 +76,44 @@ def backtest_parser() -> Parser:
     parser.add_argument("--sweep", nargs="+", default=[], metavar="K=A:B:STEP", help="grid: fast=5:50:5 slow=60,120")
     parser.add_argument("--walk-forward", metavar="SPEC", help="train=3Y,test=1Y[,anchored][,purge=5]")
     parser.add_argument("--bootstrap", metavar="SPEC", help="paths[,method=stationary][,seed=7]")
+    parser.add_argument("--qlib", action="store_true", help="write and show Qlib's reports too")
+    parser.add_argument("--golden", action="store_true", help="compare with the golden result of this name")
+    parser.add_argument("--queue", choices=["high", "normal", "low"], help="run as a background job")
+    parser.add_argument("--job-timeout", type=float, metavar="S", help="with --queue: seconds for the whole job")
     parser.add_argument("-o", "--output", metavar="VARIABLE", help="bind the result to this variable")
     parser.add_argument("-q", "--quiet", action="store_true", help="show nothing")
     return parser
+
+
+def modules_of(words: Sequence[str], known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the helper modules that ``--use`` names: name -> source.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Names of `known` modules, or ``.py`` files.
+    known : mapping of str to str, optional
+        Modules of the notebook.
+
+    Raises
+    ------
+    ConfigError
+        Neither a known name nor a file.
+    """
+    found = {}
+    for word in words:
+        path = Path(word)
+        if known and word in known:
+            found[word] = known[word]
+        elif path.suffix == ".py":
+            module = Strategy.from_file(path)
+            found[module.name] = module.source
+        else:
+            raise ConfigError(
+                f"--use {word!r} is neither a module of this notebook nor a .py file.",
+                hint=nearest(word, known or ()) or "%%strategy_module NAME keeps a cell as a module.",
+            )
+    return found
 
 
 def options_of(arguments: argparse.Namespace) -> dict[str, object]:

@@ -6,23 +6,30 @@ from typing import Any
 
 __all__ = ["load", "unload"]
 
-_NAMES = (("cell", "backtest"), ("line", "backtest"), ("line", "runs"), ("line", "outsample"))
+_CELLS = ("backtest", "strategy_module")
+_LINES = ("backtest", "compare", "data", "outsample", "runs")
 
 
 def load(shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell
     """Register the magics (again, if they are there) and start the sandbox in the background."""
+    from outsample.notebook.completion import add_completion
+    from outsample.notebook.lines import LineMagics
     from outsample.notebook.magics import OutsampleMagics
     from outsample.sandbox import start_server
 
-    shell.register_magics(OutsampleMagics)
+    shell.register_magics(OutsampleMagics, LineMagics)
+    add_completion(shell)
     # The server takes about a second to start; by the time a strategy is written it is there.
     start_server()
 
 
 def unload(shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell
     """Remove the magics and end the sandbox server."""
+    from outsample.notebook.completion import remove_completion
     from outsample.sandbox import close_server
 
-    for kind, name in _NAMES:
-        shell.magics_manager.magics[kind].pop(name, None)
+    for kind, names in (("cell", _CELLS), ("line", _LINES)):
+        for name in names:
+            shell.magics_manager.magics[kind].pop(name, None)
+    remove_completion(shell)
     close_server()

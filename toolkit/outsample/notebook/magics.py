@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Callable
 from typing import Any, cast
 
 import pandas as pd
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class
 from IPython.display import display
+from traitlets import Bool, Float, Int, TraitError, Unicode
+from traitlets import validate as validate_trait
 
+import outsample
 from outsample import api
+from outsample.config import SandboxPolicy
 from outsample.data import Dataset
 from outsample.errors import ConfigError, DataMissing, OutsampleError, ValidationError
 from outsample.notebook.arguments import (
     backtest_parser,
     bootstrap_spec,
     grid,
+    modules_of,
     options_of,
     parameters,
     policy_of,
@@ -29,14 +35,35 @@ from outsample.request import Request
 from outsample.result import Result, walk_forward_of
 from outsample.settings import load_settings
 from outsample.strategy import Strategy
-from outsample.trials import default_store, swept
+from outsample.trials import swept
+from outsample.validation import validate
 
 __all__ = ["OutsampleMagics"]
+
+_UNDEFINED = re.compile(r"name '(\w+)' is not defined")
 
 
 @magics_class
 class OutsampleMagics(Magics):
-    """``%%backtest`` and its companions."""
+    """``%%backtest`` and ``%%strategy_module``; what a cell does not say comes from ``%config OutsampleMagics``."""
+
+    dataset = Unicode("", help="dataset of a cell that names none").tag(config=True)
+    lookahead = Bool(True, help="check for look-ahead").tag(config=True)
+    timeout = Float(120.0, help="seconds a strategy may take").tag(config=True)
+    memory = Int(500, help="MB a strategy may take").tag(config=True)
+    quiet = Bool(False, help="show nothing unless asked").tag(config=True)
+
+    def __init__(self, shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell
+        super().__init__(shell)
+        self._modules: dict[str, str] = {}
+
+    @validate_trait("timeout", "memory")
+    def _refuse_limits(self, proposal: Any) -> Any:  # noqa: ANN401 - traitlets' own type
+        try:
+            SandboxPolicy(**{{"timeout": "timeout", "memory": "memory_mb"}[proposal.trait.name]: proposal.value})
+        except ConfigError as error:
+            raise TraitError(str(error)) from None  # the old value stays
+        return proposal.value
 
     @line_cell_magic
     def backtest(self, line: str, cell: str | None = None) -> Result | None:
@@ -44,7 +71,8 @@ class OutsampleMagics(Magics):
 
         %%backtest [NAME] [--data NAME] [--start D] [--end D] [--resample FREQ] [--params k=v ...]
                    [--sweep k=a:b:step ...] [--walk-forward train=3Y,test=1Y] [--bootstrap 10000]
-                   [--benchmark SYMBOL] [--no-lookahead] [--timeout S] [--memory MB] [-o VARIABLE] [-q]
+                   [--alpha rank] [--benchmark SYMBOL] [--use MODULE ...] [--no-lookahead] [--no-cache]
+                   [--timeout S] [--memory MB] [--queue high|normal|low] [--golden] [--qlib] [-o VARIABLE] [-q]
 
         A cell has `data`, `sim`, `pd` and `np`. It ends in sim(position, ...), or assigns `position`, or
         defines strategy(data, ...). Names assigned once at top level to a literal are parameters:
@@ -58,37 +86,31 @@ class OutsampleMagics(Magics):
         source, offset = cell or "", 1
         place = self._place() if cell is not None else ""
         try:
-            arguments = backtest_parser().parse_args(_words(line))
+            arguments = self._parsed(line)
             strategy = self._strategy(arguments, cell)
             source, offset = strategy.source, 1 if cell is not None else 0
             result = self._run(strategy, arguments)
         except OutsampleError as error:
             # From None: a chained internal traceback says nothing to the author of a cell.
-            raise CellFailed(error, describe(error, source, place=place, offset=offset)) from None
+            raise CellFailed(error, describe(self._told(error), source, place=place, offset=offset)) from None
+        outsample.last = result
         if arguments.output:
             self._names[arguments.output] = result
         return result if cell is None else None
 
-    @line_magic
-    def runs(self, line: str) -> Any:  # noqa: ANN401 - a DataFrame, displayed
-        """Show the recorded results, the newest first: %runs [NAME]."""
-        name = line.strip() or None
-        columns = ["created_at", "name", "dataset", "sharpe", "total_return", "max_drawdown", "success_level", "status"]
-        return default_store().runs(name=name)[columns]
-
-    @line_magic
-    def outsample(self, line: str) -> None:  # noqa: ARG002 - takes no options yet
-        """Show version, store, dataset and number of trials."""
-        from outsample import __version__
-
-        settings = load_settings()
-        print(f"outsample {__version__}")
+    @cell_magic
+    def strategy_module(self, line: str, cell: str) -> None:
+        """Check helper code and keep it for ``--use``: %%strategy_module NAME."""
+        name = line.strip()
         try:
-            store = default_store()
-            print(f"store    {store.url}: {store.count('store').n} distinct trials")
+            findings = [item for item in validate(cell, modules=self._modules) if item.severity == "error"]
+            if findings:
+                raise ValidationError(findings[0].message, hint=findings[0].hint, findings=tuple(findings))
+            Strategy.from_source("").with_modules({name: cell})  # refuses names that no module can have
         except OutsampleError as error:
-            print(f"store    {error}")
-        print(f"dataset  {settings.dataset}")
+            raise CellFailed(error, describe(error, cell, place=self._place(), offset=1)) from None
+        self._modules[name] = cell
+        print(f"Kept the module {name!r}; %%backtest --use {name} lets a strategy import it.")
 
     @property
     def _names(self) -> dict[str, Any]:
@@ -97,14 +119,35 @@ class OutsampleMagics(Magics):
         names: dict[str, Any] = self.shell.user_ns
         return names
 
+    def _parsed(self, line: str) -> argparse.Namespace:
+        """Return the options of a line; what it does not say comes from ``%config``."""
+        arguments = backtest_parser().parse_args(_words(line))
+        arguments.timeout = self.timeout if arguments.timeout is None else arguments.timeout
+        arguments.memory = self.memory if arguments.memory is None else arguments.memory
+        arguments.no_lookahead = arguments.no_lookahead or not self.lookahead
+        arguments.quiet = arguments.quiet or self.quiet
+        return arguments
+
+    def _told(self, error: OutsampleError) -> OutsampleError:
+        """Add to a NameError that the notebook has such a variable."""
+        found = _UNDEFINED.search(error.message)
+        name = found.group(1) if found else ""
+        if name in self._names and not name.startswith("_"):
+            error.hint = (
+                f"'{name}' is a variable of the notebook; a strategy sees only data, sim, pd, np. Assign it in the "
+                f"cell ({name} = ...), which makes it a parameter, and pass the notebook's: "
+                f"--params {name}={{{name}}}."
+            )
+        return error
+
     def _strategy(self, arguments: argparse.Namespace, cell: str | None) -> Strategy:
         if cell is None:
             if not arguments.name:
                 raise ConfigError("%backtest needs a file.", hint="%backtest strategy.py, or %%backtest above a cell.")
-            return Strategy.from_file(arguments.name)
+            return Strategy.from_file(arguments.name).with_modules(modules_of(arguments.use, self._modules))
         if not cell.strip():
             raise ValidationError("The cell is empty.", hint="Write a strategy below the %%backtest line.")
-        return Strategy.from_source(cell, arguments.name)
+        return Strategy.from_source(cell, arguments.name).with_modules(modules_of(arguments.use, self._modules))
 
     def _run(self, strategy: Strategy, arguments: argparse.Namespace) -> Result:
         if arguments.walk_forward and not arguments.sweep:
@@ -113,13 +156,14 @@ class OutsampleMagics(Magics):
             )
         request = api.make_request(
             strategy,
-            self._data(arguments.data or load_settings().dataset),
+            self._data(arguments.data or self.dataset or load_settings().dataset),
             params=parameters(arguments.params),
             options=options_of(arguments),
             sandbox=policy_of(arguments),
             engine=arguments.engine,
             benchmark=arguments.benchmark,
             seed=arguments.seed,
+            alpha=arguments.alpha,
         )
         with StageDisplay(strategy.name, enabled=not arguments.quiet and load_settings().progress) as progress:
             result = api.run_request(
