@@ -75,7 +75,11 @@ class Database:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
             database = cls(_engine(resolved, path), shown, path)
-            database._prepare()
+            try:
+                database._prepare()
+            except BaseException:
+                database.close()
+                raise
         except (sa.exc.SQLAlchemyError, OSError) as error:
             reason = getattr(error, "orig", None) or error
             raise StoreError(

@@ -1,0 +1,9 @@
+"""What Alembic runs: the migrations, on the connection that `outsample.store.migrate` hands over."""
+
+from alembic import context
+
+connection = context.config.attributes["connection"]
+# Everything or nothing, on SQLite too: our engine begins its transactions itself.
+context.configure(connection=connection, transactional_ddl=True, transaction_per_migration=False)
+with context.begin_transaction():
+    context.run_migrations()
