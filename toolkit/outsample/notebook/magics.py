@@ -54,7 +54,12 @@ class OutsampleMagics(Magics):
     quiet = Bool(False, help="show nothing unless asked").tag(config=True)
 
     def __init__(self, shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell
-        super().__init__(shell)
+        try:
+            super().__init__(shell)
+        except TraitError:
+            # IPython keeps a refused %config value and would give it to every new instance.
+            shell.config.pop("OutsampleMagics", None)
+            super().__init__(shell)
         self._modules: dict[str, str] = {}
 
     @validate_trait("timeout", "memory")
