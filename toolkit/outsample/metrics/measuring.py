@@ -77,7 +77,8 @@ def measure(  # noqa: PLR0913 - pinned
     Raises
     ------
     DataInvalid
-        NaN in returns under "raise", infinities, or rates and benchmark that do not fit the returns.
+        NaN in returns under "raise", infinities, an equity beyond all numbers, or rates and a benchmark that do
+        not fit the returns.
 
     Examples
     --------
@@ -94,7 +95,7 @@ def measure(  # noqa: PLR0913 - pinned
     simulated = hasattr(source, "returns") and hasattr(source, "equity")
     year = used.periods_per_year or periods_per_year or (float(source.periods_per_year) if simulated else 252.0)
     given = _series(source.returns if simulated else source)
-    returns = _clean(given, used.nan_policy)
+    returns = _bounded(_clean(given, used.nan_policy))
     rate = used.risk_free if conventions or plain else _rates(risk_free, given, used.nan_policy)
     closed, n_trades = _closed(source, trades, simulated=simulated)
     found = _of_returns(returns, year, rate) if len(returns) else {}
@@ -196,6 +197,17 @@ def _clean(series: pd.Series, policy: str) -> pd.Series:
             hint="Choose nan_policy='zero' or 'drop', or fill them.",
         )
     return series.fillna(0.0) if policy == "zero" else series[~missing]
+
+
+def _bounded(returns: pd.Series) -> pd.Series:
+    """The returns, refused if their equity overflows; nearly always they are percent."""
+    with np.errstate(over="ignore"):
+        grown = v.wealth(returns)
+    if not np.isfinite(grown).all():
+        raise DataInvalid(
+            "The equity of these returns exceeds the largest number.", hint="Returns are fractions: 1 % is 0.01."
+        )
+    return returns
 
 
 def _of_returns(returns: pd.Series, year: float, risk_free: RiskFree) -> dict[str, float]:
