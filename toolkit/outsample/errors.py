@@ -21,6 +21,7 @@
     |   `-- SandboxRefused         this machine cannot give the protection asked for
     |-- EngineError                an engine broke its contract
     |-- StoreError
+    |   `-- ResultChanged          the same inputs led to other numbers than those stored
     |-- JobError
     `-- MissingExtra               an optional package is not installed
 
@@ -43,6 +44,7 @@ __all__ = [
     "JobError",
     "MissingExtra",
     "OutsampleError",
+    "ResultChanged",
     "ResultInvalid",
     "SandboxCancelled",
     "SandboxCrashed",
@@ -270,6 +272,12 @@ class StoreError(OutsampleError):
     """The store cannot be opened, read or written."""
 
     code = "store"
+
+
+class ResultChanged(StoreError):
+    """The same inputs led to other numbers than those that are stored."""
+
+    code = "result-changed"
 
 
 class JobError(OutsampleError):
