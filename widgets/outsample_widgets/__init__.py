@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from outsample_widgets.chart import chart
+from outsample_widgets.explore import explore
 
-__all__ = ["chart"]
+__all__ = ["chart", "explore"]

@@ -2,6 +2,8 @@
 
 const ARRAYS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, u1: Uint8Array };
 
+const FOCUSABLE = new Set(["a", "button", "input", "select", "summary", "textarea"]);
+
 /** Make an element: attributes, `onclick`-like listeners, children (text or nodes). */
 export function h(tag, attributes, ...children) {
   const node = document.createElement(tag);
@@ -10,6 +12,8 @@ export function h(tag, attributes, ...children) {
     if (typeof value === "function") node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
+  // The notebook's own shortcuts (arrows, A, D D ...) must not act while a control has the focus.
+  if (FOCUSABLE.has(tag) || node.hasAttribute("tabindex")) node.setAttribute("data-lm-suppress-shortcuts", "true");
   node.append(...children.filter((child) => child !== undefined && child !== null));
   return node;
 }
@@ -88,7 +92,7 @@ export function hideTwin(model) {
 export function frame(el, title) {
   const alert = h("div", { class: "osw-alert", role: "alert", hidden: true });
   const body = h("div", { class: "osw-body" });
-  const root = h("section", { class: "osw", "aria-label": title, "data-lm-suppress-shortcuts": "true" }, h("h3", { class: "osw-title" }, title), alert, body);
+  const root = h("section", { class: "osw", "aria-label": title, }, h("h3", { class: "osw-title" }, title), alert, body);
   el.append(root);
   const onError = (problem) => {
     alert.hidden = !problem;
