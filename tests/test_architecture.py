@@ -38,7 +38,6 @@ LONG_FUNCTIONS: dict[str, str] = {
     "toolkit/outsample/engine/kernel.py:kernel": "one pass over the bars, in the order of the rules",
     "toolkit/outsample/engine/trade_kernel.py:_walk_fills": "one walk over the fills",
     "toolkit/outsample/engine/weights.py:_normalise_rows": "a kernel: one pass over the rows",
-    "toolkit/outsample/research/bootstrap_kernel.py:_kernels": "holds two kernels",
 }
 
 

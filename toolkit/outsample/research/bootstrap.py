@@ -1,29 +1,37 @@
-"""Bootstrap of returns: one pass per path gives every statistic; paths are never kept unless asked for."""
+"""Bootstrap of returns or trades: one pass per path gives every statistic; paths are never kept."""
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from outsample import metrics
 from outsample.checks import check_choice
 from outsample.errors import ConfigError, DataInvalid
-from outsample.research.bootstrap_kernel import METHODS, equity_paths, path_statistics
-from outsample.stats import optimal_block_length, sharpe_standard_error
-from outsample.stats.moments import normal_quantile
+from outsample.research.bootstrap_run import Paths, run_paths
+from outsample.research.bootstrap_table import PERCENTILES, bootstrap_table
+from outsample.stats import optimal_block_length
+from outsample.stats.moments import ROUNDING
 
-__all__ = ["Bootstrap", "bootstrap"]
+__all__ = ["Bootstrap", "bootstrap", "trade_fractions"]
 
-_NAMES = ("sharpe", "cagr", "volatility", "max_drawdown", "final_wealth")
-_PERCENTILES = (5, 25, 50, 75, 95)
-_FAN_PATHS, _FAN_DATES, _CHUNKS = 2_000, 256, 20
+# Method -> kind of blocks; the last two resample trades.
+_METHODS = {
+    "stationary": "stationary",
+    "circular": "circular",
+    "moving": "moving",
+    "iid": "iid",
+    "trades": "iid",
+    "trade_order": "order",
+}
+_PERMUTATIONS = ("permutation", "permute", "shuffle")
+# What the order of trades can change.
+_OF_ORDER = ("max_drawdown", "longest_under_water")
+_FAN_PATHS, _FAN_DATES = 2_000, 256
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -36,11 +44,14 @@ class Bootstrap:
         statistic, actual, mean, se, low, high, p5..p95, each percentile's Monte Carlo error (mc_p5..), level (of
         the two-sided interval low..high) and the method of the interval.
     samples : mapping of str to array [path]
-        sharpe, cagr, volatility, max_drawdown, final_wealth; NaN where a path is undefined.
+        sharpe, cagr, volatility, max_drawdown, final_wealth, and longest_under_water if it was asked for;
+        NaN where a path is undefined.
     method, block, n_paths, seed, level
         What was asked; `block` as used.
     reasons : mapping
-        Statistic -> why its interval or some of its paths are undefined.
+        Statistic -> why it is missing, or some of its paths are undefined.
+    returns : Series
+        What was resampled: net returns per bar, or trades as fractions of equity.
     """
 
     table: pd.DataFrame
@@ -60,20 +71,23 @@ class Bootstrap:
         )
 
     def fan(self) -> pd.DataFrame:
-        """Return percentiles of equity (from 1) of the first 2,000 paths on at most 256 dates."""
+        """Return percentiles of equity (from 1) of the first 2,000 paths on at most 256 dates.
+
+        Examples
+        --------
+        >>> bootstrap([0.01, -0.005, 0.002, 0.004] * 10, n_paths=50).fan().shape
+        (40, 5)
+        """
         n = len(self.returns)
         places = np.unique(np.linspace(0, n - 1, min(_FAN_DATES, n)).round().astype(np.int64))
-        paths = equity_paths(
-            self.returns.to_numpy(dtype=float),
-            places,
-            n_paths=min(self.n_paths, _FAN_PATHS),
-            settings=(self.seed, self.block, METHODS[self.method]),
-        )
-        columns = {f"p{p}": np.percentile(paths, p, axis=0) for p in _PERCENTILES}
+        x = self.returns.to_numpy(dtype=float)
+        drawn = Paths(returns=x, excess=x, kind=_METHODS[self.method], block=self.block, seed=self.seed, year=1.0)
+        equity = drawn.equity(places, min(self.n_paths, _FAN_PATHS))
+        columns = {f"p{p}": np.percentile(equity, p, axis=0) for p in PERCENTILES}
         return pd.DataFrame(columns, index=self.returns.index[places])
 
 
-def bootstrap(  # noqa: PLR0913 - pinned
+def bootstrap(  # noqa: PLR0913 - pinned, with what a result knows by itself
     returns_or_result: object,
     *,
     n_paths: int = 10_000,
@@ -83,16 +97,21 @@ def bootstrap(  # noqa: PLR0913 - pinned
     level: float = 0.95,
     n_jobs: int | None = None,
     periods_per_year: float | None = None,
+    risk_free: float | None = None,
+    time_under_water: bool = False,
+    on_done: Callable[[int, int], None] | None = None,
 ) -> Bootstrap:
-    """Resample returns and say how uncertain their statistics are.
+    """Resample returns or trades and say how uncertain their statistics are.
 
     Parameters
     ----------
     returns_or_result : Series, array-like or what has `returns`
-        Net returns, without NaN, at least two.
+        Net returns, without NaN, at least two; for trades a result, or fractions of equity, one per trade.
     n_paths : int
-    method : {"stationary", "circular", "moving", "iid"}
-        Politis and Romano (1994, 1992); Kuensch (1989); Efron (1979).
+    method : {"stationary", "circular", "moving", "iid", "trades", "trade_order"}
+        Politis and Romano (1994, 1992); Kuensch (1989); Efron (1979). "trades" draws as many trades as there
+        were, with replacement, and compounds their fractions of equity (see `trade_fractions`); "trade_order"
+        draws the same trades in random order, which only drawdowns can tell.
     block : float or "auto"
         Mean block; "auto" is the larger optimum of the returns and of their squares (Patton, Politis and
         White, 2009).
@@ -103,12 +122,21 @@ def bootstrap(  # noqa: PLR0913 - pinned
     n_jobs : int, optional
         Threads; None: one per core.
     periods_per_year : float, optional
-        None: what the argument says, or 252.
+        None: what the argument says, or 252. Trades that are given as numbers need their number per year.
+    risk_free : float, optional
+        Annual rate, taken from returns before the Sharpe ratio and volatility; None: what the argument says,
+        or 0. Trades are taken as they are.
+    time_under_water : bool
+        Also the longest time under water, in bars (or trades); it costs a walk over every bar.
+    on_done : callable, optional
+        Called with (paths done, paths in all) from the calling thread.
 
     Raises
     ------
     ConfigError
         An option is not allowed; a permutation is refused, because order changes neither CAGR nor Sharpe.
+    DataInvalid
+        Fewer than two returns or trades, or not finite ones.
 
     Examples
     --------
@@ -116,39 +144,62 @@ def bootstrap(  # noqa: PLR0913 - pinned
     >>> list(made.table["statistic"])[:2]
     ['sharpe', 'cagr']
     """
-    source: Any = returns_or_result
     _check(method, n_paths, level, seed)
-    year = periods_per_year or float(getattr(getattr(source, "simulation", source), "periods_per_year", 252.0))
-    held = getattr(source, "returns", source)
-    returns = held if isinstance(held, pd.Series) else pd.Series(np.asarray(held, dtype=float))
+    returns, year, rate = _source(returns_or_result, method, periods_per_year, risk_free)
     x = returns.to_numpy(dtype=float)
     if len(x) < 2 or not np.isfinite(x).all():
-        raise DataInvalid(f"At least two finite returns are needed. Got {len(x)}, {int(np.isnan(x).sum())} NaN.")
-    length = 1.0 if method == "iid" else _block(x, block)
-    drawn = _run(x, (seed, length, METHODS[method]), n_paths, n_jobs, year)
-    samples = dict(zip(_NAMES, drawn.T, strict=True))
-    table, reasons = _table(x, samples, level, year)
-    return Bootstrap(
-        table=table,
-        samples=samples,
-        method=method,
-        block=length,
-        n_paths=n_paths,
-        seed=seed,
-        level=level,
-        reasons=reasons,
-        returns=returns,
-    )
+        raise DataInvalid(
+            f"At least two finite {_noun(method)} are needed. Got {len(x)}, {int((~np.isfinite(x)).sum())} of them "
+            "not finite."
+        )
+    length = _block(x, block, method)
+    excess = x - ((1.0 + rate) ** (1.0 / year) - 1.0) if rate else x
+    paths = Paths(returns=x, excess=excess, kind=_METHODS[method], block=length, seed=int(seed), year=year)
+    samples = run_paths(paths, int(n_paths), n_jobs=n_jobs, time_under_water=time_under_water, on_done=on_done)
+    missing = {}
+    if method == "trade_order":
+        missing = dict.fromkeys(samples.keys() - {*_OF_ORDER}, "order: it is the same in any order of the trades")
+        samples = {name: values for name, values in samples.items() if name in _OF_ORDER}
+    table, reasons = bootstrap_table(paths, samples, level)
+    made = partial(Bootstrap, method=method, block=length, n_paths=int(n_paths), seed=int(seed), level=level)
+    return made(table=table, samples=samples, reasons={**missing, **reasons}, returns=returns)
+
+
+def trade_fractions(result: object) -> pd.Series:
+    """Return what each trade of a result added to the equity before it, as a fraction.
+
+    Parameters
+    ----------
+    result : object
+        Has `equity` (a Series) and `trades` (a table with entry_date and pnl in the unit of equity).
+
+    Returns
+    -------
+    Series [trade]
+        Profit or loss, net of costs, over the last equity before the entry (on the first bar: that bar's), in
+        order of entry. A trade that is open at the end counts with its mark. One after another they compound
+        to the final equity; trades that overlap are taken one after another too, which is an approximation.
+    """
+    source: Any = result
+    equity, trades = source.equity, source.trades
+    places = equity.index.searchsorted(pd.DatetimeIndex(trades["entry_date"]), side="left") - 1
+    before = equity.to_numpy(dtype=float)[np.maximum(places, 0)]
+    fractions = np.divide(trades["pnl"].to_numpy(dtype=float), before, out=np.zeros(len(before)), where=before > 0.0)
+    return pd.Series(fractions, name="fraction")
+
+
+def _noun(method: str) -> str:
+    return "trades" if method.startswith("trade") else "returns"
 
 
 def _check(method: str, n_paths: int, level: float, seed: int) -> None:
-    if method in {"permutation", "shuffle", "permute"}:
+    if method in _PERMUTATIONS:
         raise ConfigError(
             "A permutation of returns has the same CAGR and the same Sharpe ratio as the returns themselves: its "
             "'distribution' is a single point and says nothing about uncertainty.",
-            hint="Use method='stationary'.",
+            hint="Use method='stationary'; method='trade_order' shows what the order of trades does to the drawdown.",
         )
-    check_choice("method", method, tuple(METHODS))
+    check_choice("method", method, tuple(_METHODS))
     if isinstance(n_paths, bool) or not isinstance(n_paths, int | np.integer) or n_paths < 1:
         raise ConfigError(f"n_paths must be a whole number >= 1. Got {n_paths!r}.")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
@@ -157,70 +208,37 @@ def _check(method: str, n_paths: int, level: float, seed: int) -> None:
         raise ConfigError(f"level must be in (0, 1). Got {level!r}.")
 
 
-def _block(x: np.ndarray, block: float | str) -> float:
+def _source(source: Any, method: str, year: float | None, risk_free: float | None) -> tuple[pd.Series, float, float]:  # noqa: ANN401 - duck-typed, as documented
+    """What is resampled, its observations per year, and the annual risk-free rate."""
+    conventions = getattr(getattr(getattr(source, "outcome", None), "request", None), "resolved_conventions", None)
+    known = conventions or getattr(source, "simulation", source)
+    bars = year or float(getattr(known, "periods_per_year", None) or 252.0)
+    if not bars > 0.0:
+        raise ConfigError(f"periods_per_year must be a number > 0. Got {year!r}.")
+    held = getattr(source, "returns", source)
+    returns = held if isinstance(held, pd.Series) else pd.Series(np.asarray(held, dtype=float))
+    if not method.startswith("trade"):
+        return returns, bars, float(getattr(conventions, "risk_free", 0.0) if risk_free is None else risk_free)
+    if hasattr(source, "trades"):
+        fractions = trade_fractions(source)
+        return fractions, len(fractions) * bars / len(returns), 0.0
+    if year is None:
+        raise ConfigError(
+            f"method={method!r} with numbers needs periods_per_year: how many trades there are in a year.",
+            hint="Pass the result itself, which knows its trades and its dates.",
+        )
+    return returns.reset_index(drop=True), bars, 0.0
+
+
+def _block(x: np.ndarray, block: float | str, method: str) -> float:
+    if _METHODS[method] in {"iid", "order"}:
+        return 1.0
     if block == "auto":
-        return max(optimal_block_length(x).stationary, optimal_block_length(x**2).stationary)
+        # With hardly any variation in the squares (two sizes of return) there is nothing to estimate.
+        squares = x**2
+        wanted = [x] if squares.std() <= ROUNDING * squares.max(initial=0.0) else [x, squares]
+        found = [optimal_block_length(values) for values in wanted]
+        return max(one.stationary if method == "stationary" else one.circular for one in found)
     if isinstance(block, str | bool) or not 1.0 <= float(block) <= len(x):
         raise ConfigError(f"block must be 'auto' or a number in [1, {len(x)}]. Got {block!r}.")
     return float(block)
-
-
-def _run(x: np.ndarray, settings: tuple[int, float, int], n_paths: int, n_jobs: int | None, year: float) -> np.ndarray:
-    out = np.empty((n_paths, len(_NAMES)))
-    edges = np.unique(np.linspace(0, n_paths, _CHUNKS + 1).astype(int))
-    threads = max(1, n_jobs or os.cpu_count() or 1)
-
-    def work(place: int) -> None:
-        path_statistics(x, out[edges[place] : edges[place + 1]], first=int(edges[place]), settings=settings, year=year)
-
-    work(0)  # compiles before the threads start
-    if threads == 1:
-        for place in range(1, len(edges) - 1):
-            work(place)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, range(1, len(edges) - 1)))
-    return out
-
-
-def _table(
-    x: np.ndarray, samples: Mapping[str, np.ndarray], level: float, year: float
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    actual = {
-        "sharpe": metrics.sharpe(x, periods_per_year=year),
-        "cagr": metrics.cagr(x, periods_per_year=year),
-        "volatility": metrics.volatility(x, periods_per_year=year),
-        "max_drawdown": metrics.max_drawdown(x),
-        "final_wealth": float(metrics.wealth(x)[-1]),
-    }
-    rows, reasons = [], {}
-    for name, values in samples.items():
-        kept = values[np.isfinite(values)]
-        if len(kept) < len(values):
-            reasons[name] = f"no_variance: {len(values) - len(kept)} of {len(values)} paths are undefined"
-        row: dict[str, object] = {"statistic": name, "actual": actual[name], **_spread(kept, level)}
-        if name == "sharpe":
-            error = sharpe_standard_error(returns=x, method="hac") * math.sqrt(year)
-            margin = normal_quantile((1.0 + level) / 2.0) * error
-            row |= {"low": actual[name] - margin, "high": actual[name] + margin, "method": "hac"}
-        rows.append(row)
-    return pd.DataFrame(rows), reasons
-
-
-def _spread(kept: np.ndarray, level: float) -> dict[str, object]:
-    if not len(kept):
-        kept = np.array([np.nan])
-    low, high = np.quantile(kept, [(1.0 - level) / 2.0, (1.0 + level) / 2.0]).tolist()
-    row: dict[str, object] = {
-        "mean": float(kept.mean()),
-        "se": float(kept.std(ddof=1)) if len(kept) > 1 else math.nan,
-        "low": low,
-        "high": high,
-    }
-    row |= {f"p{p}": float(np.percentile(kept, p)) for p in _PERCENTILES}
-    for p in _PERCENTILES:
-        # Half the distance of the quantiles one binomial deviation to either side: no density is needed.
-        margin = 100.0 * math.sqrt(p / 100.0 * (1.0 - p / 100.0) / len(kept))
-        below, above = np.percentile(kept, [max(p - margin, 0.0), min(p + margin, 100.0)])
-        row[f"mc_p{p}"] = float(above - below) / 2.0
-    return {**row, "level": level, "method": "percentile"}

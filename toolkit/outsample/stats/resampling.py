@@ -10,7 +10,7 @@ import numpy as np
 
 from outsample.checks import check_choice
 from outsample.errors import ConfigError
-from outsample.stats.kernel import draw_blocks
+from outsample.stats.kernel import BlockLaw, block_law, draw_blocks
 from outsample.stats.moments import ROUNDING, normal_cdf, normal_quantile, sample
 
 __all__ = [
@@ -168,9 +168,10 @@ def bootstrap_interval(  # noqa: PLR0913 - pinned, with two more
         raise ConfigError(f"0 < level < 1, n_bootstrap >= 2, block >= 1. Got {level!r}, {n_bootstrap!r}, {block!r}.")
     values = np.asarray(x, dtype=float)
     estimate = float(statistic(values))
+    law = block_law(len(values), kind="stationary", block=float(block))
     draws, pivots = np.empty(n_bootstrap), np.empty(n_bootstrap)
     for path in range(n_bootstrap):
-        resampled = values[_indices(seed, path, len(values), block)]
+        resampled = values[_indices(seed, path, len(values), law)]
         draws[path] = statistic(resampled)
         if method == "studentised":
             spread = jackknife(resampled, statistic).standard_error
@@ -189,10 +190,8 @@ def bootstrap_interval(  # noqa: PLR0913 - pinned, with two more
     return Interval(low=low, high=high, estimate=estimate, standard_error=error, level=level, method=method)
 
 
-def _indices(seed: int, path: int, n: int, block: float) -> np.ndarray:
-    starts, lengths = np.empty(n, np.int64), np.empty(n, np.int64)
-    count = draw_blocks(seed, path, n, float(block), 0, starts, lengths)  # type: ignore[no-untyped-call]
-    begins, sizes = starts[:count], lengths[:count]
+def _indices(seed: int, path: int, n: int, law: BlockLaw) -> np.ndarray:
+    ((begins, sizes),) = draw_blocks(seed, n, law, first=path)
     steps = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     indices: np.ndarray = (np.repeat(begins, sizes) + steps) % n
     return indices
