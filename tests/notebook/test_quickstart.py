@@ -24,6 +24,7 @@ def executed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quickstart")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OUTSAMPLE_STORE", str(folder / "store.db"))
+        patch.chdir(folder)
         notebook = json.loads(QUICKSTART.read_text(encoding="utf-8"))
         source = (
             "result.equity.to_frame('equity').to_parquet('equity.parquet')\n"

@@ -27,6 +27,9 @@ __all__ = [
 
 # Raised by hand whenever any number that a result reports can change for the same inputs. Part of
 # every result key; tests/test_semantics.py holds it against stored results.
+# Environment variable: judge by this number of trials, not by the ledger. Set for the kernels of reports.
+PINNED_TRIALS = "OUTSAMPLE_N_TRIALS"
+
 SEMANTICS = 2
 
 
@@ -162,6 +165,12 @@ class ExecutionResult:
     peak_memory_mb : float
         Highest anonymous memory above the value after the data were mapped, in MiB.
     sandbox : SandboxReport or None
+    validate_seconds : float
+        Time of checking the source; not part of `wall_seconds`.
+    attempts : int
+        Runs until this outcome; more than one after faults of the machine, never of the strategy.
+    context : mapping
+        Where it came from and how far it got: file, cell, parameters, meta, shape of the positions.
     """
 
     status: Status
@@ -179,6 +188,9 @@ class ExecutionResult:
     cpu_seconds: float = 0.0
     peak_memory_mb: float = 0.0
     sandbox: SandboxReport | None = None
+    validate_seconds: float = 0.0
+    attempts: int = 1
+    context: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

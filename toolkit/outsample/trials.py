@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import functools
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 from outsample import errors
 from outsample.classify import Evidence, Judgement, failed, judge
 from outsample.data.content import frame_id
+from outsample.model import PINNED_TRIALS
 from outsample.pipeline import Outcome
 from outsample.request import Request, request_key
 from outsample.research.lookahead import LookaheadReport
@@ -24,7 +26,7 @@ from outsample.stats import deflated_sharpe
 from outsample.store import Store, Trial
 from outsample.strategy import Literal
 
-__all__ = ["default_store", "failed_trial", "judged", "ledger_of", "record", "swept", "trial_of"]
+__all__ = ["default_store", "failed_trial", "judged", "ledger_of", "pinned_trials", "record", "swept", "trial_of"]
 
 
 def swept(
@@ -56,7 +58,18 @@ def judged(
         undeclared_costs=outcome.undeclared_costs,
         out_of_sample_sharpe=out_of_sample,
     )
-    if ledger is not None:
+    pinned = pinned_trials()
+    if pinned is not None:
+        # Nothing is known of the others' ratios: the variance of luck alone.
+        luck = 1.0 / max(len(outcome.simulation.returns), 1)
+        evidence = dataclasses.replace(
+            evidence,
+            n_trials=pinned,
+            trials_variance=luck,
+            deflated_sharpe=_deflated(outcome, pinned, luck),
+            as_of="pinned",
+        )
+    elif ledger is not None:
         counted = ledger.count("dataset", outcome.request.data.name)
         n = max(counted.n, 1)
         evidence = dataclasses.replace(
@@ -67,6 +80,22 @@ def judged(
             as_of=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
     return judge(outcome.verdict, evidence, thresholds=outcome.request.thresholds)
+
+
+def pinned_trials() -> int | None:
+    """Return the number of trials that a report pins (OUTSAMPLE_N_TRIALS), None to count the ledger's.
+
+    Raises
+    ------
+    ConfigError
+        It is no whole number of at least 1.
+    """
+    text = os.environ.get(PINNED_TRIALS)
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise errors.ConfigError(f"{PINNED_TRIALS} (n_trials) must be a whole number >= 1. Got {text!r}.")
+    return int(text)
 
 
 def _deflated(outcome: Outcome, n_trials: int, variance: float) -> float | None:

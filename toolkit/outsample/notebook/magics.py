@@ -35,7 +35,7 @@ from outsample.request import Request
 from outsample.result import Result, walk_forward_of
 from outsample.settings import load_settings
 from outsample.strategy import Strategy
-from outsample.trials import swept
+from outsample.trials import pinned_trials, swept
 from outsample.validation import validate
 
 __all__ = ["OutsampleMagics"]
@@ -173,7 +173,8 @@ class OutsampleMagics(Magics):
         with StageDisplay(strategy.name, enabled=not arguments.quiet and load_settings().progress) as progress:
             result = api.run_request(
                 request,
-                lookahead=False if arguments.no_lookahead else "auto",
+                # A report says the same on a slow day: all probes, no budget.
+                lookahead=False if arguments.no_lookahead else pinned_trials() is not None or "auto",
                 use_cache=not arguments.no_cache,
                 on_stage=progress.stage,
             )

@@ -86,7 +86,8 @@ def _facts(outcome: Outcome, judgement: Judgement, lookahead: LookaheadReport | 
     data, equity, evidence = outcome.request.data, outcome.simulation.equity, judgement.evidence
     params = ", ".join(f"{name}={value}" for name, value in outcome.request.strategy.values.items())
     survivors = " (likely survivors only)" if data.survivors_only else ""
-    trials = "not recorded" if not evidence.as_of else f"{evidence.n_trials} on this dataset"
+    scope = "pinned by this report" if evidence.as_of == "pinned" else "on this dataset"
+    trials = "not recorded" if not evidence.as_of else f"{evidence.n_trials} {scope}"
     if evidence.deflated_sharpe is not None:
         trials += f"; deflated Sharpe {formats.ratio(evidence.deflated_sharpe)}"
     sandbox = outcome.execution.sandbox
