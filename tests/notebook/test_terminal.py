@@ -25,7 +25,7 @@ def ipython(tmp_path, cells):
     script.write_text(f"{first}\nget_ipython().run_cell({rest!r})\n")
     command = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", str(script)]
     env = {**os.environ, "IPYTHONDIR": str(tmp_path), "OUTSAMPLE_STORE": "none", "OUTSAMPLE_PROGRESS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
 
 
 @pytest.mark.slow
