@@ -20,7 +20,7 @@ LAYERS: list[list[str]] = [
     ["classify", "request", "pipeline"],
     ["research", "alpha"],
     ["store", "interop", "report"],
-    ["trials", "result", "comparison", "studies", "api"],
+    ["known", "trials", "result", "comparison", "studies", "api"],
     ["archive", "golden", "bundle", "batch", "backtester", "jobs", "selftest"],
     ["notebook", "cli", "testing", "widgets", "__main__"],
 ]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import tempfile
 import warnings
 import weakref
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -89,9 +92,30 @@ class Database:
         return database
 
     def _prepare(self) -> None:
-        from outsample.store.version import prepare
+        from outsample.store.opening import prepare
 
         prepare(self.engine, self.path, self.url)
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where artefacts and snapshots are.
+
+        OUTSAMPLE_ARTEFACTS, else the folder of an SQLite file, else the user's data folder.
+
+        A store in memory has a temporary folder, removed with it.
+        """
+        given = os.environ.get("OUTSAMPLE_ARTEFACTS")
+        if given:
+            return Path(given).expanduser().absolute()
+        if self.path is not None:
+            return self.path.absolute().parent
+        if self.dialect == "sqlite":
+            folder = Path(tempfile.mkdtemp(prefix="outsample-store-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            return folder
+        from platformdirs import user_data_path
+
+        return user_data_path("outsample")
 
     @property
     def dialect(self) -> str:

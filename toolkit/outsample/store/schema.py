@@ -22,6 +22,7 @@ __all__ = [
     "golden",
     "json_type",
     "metadata",
+    "reports",
     "snapshots",
     "trials",
 ]
@@ -169,6 +170,18 @@ backtest_runs = sa.Table(
     sa.Index(None, "max_drawdown"),
     sa.Index(None, "mean_ic"),
     sa.Index(None, "icir"),
+)
+
+# What is found about a result after it, under its key and the settings of the finding.
+reports = sa.Table(
+    "reports",
+    metadata,
+    sa.Column("result_key", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(20), primary_key=True),
+    sa.Column("settings", sa.String(200), primary_key=True),
+    sa.Column("document", json_type(), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("created_by", sa.String(200), nullable=False),
 )
 
 snapshots = sa.Table(

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
+from pathlib import Path
 
 import pandas as pd
 
 from outsample.data import Dataset
-from outsample.errors import DataMissing
+from outsample.errors import ConfigError, DataMissing
+from outsample.pipeline import Outcome
+from outsample.request import Request
+from outsample.research.lookahead import LookaheadReport
 from outsample.store.database import Database
 from outsample.store.ledger import Trial, TrialCount, count_trials, read_trials, record_trial
+from outsample.store.publish import Publishing, compare, fetch_outcome, publish, published
+from outsample.store.reports import fetch_report, keep_report
 from outsample.store.rows import query_runs
 
-__all__ = ["Store"]
+__all__ = ["Store", "max_bytes"]
 
 
 class Store(Database):
@@ -89,6 +96,39 @@ class Store(Database):
         """
         return query_runs(self, name=name, since=since, order_by=order_by, limit=limit)
 
+    # -- results
+
+    def publish(self, outcome: Outcome, options: Publishing | None = None) -> Path:
+        """Write the artefacts of a run and its row, and return the folder; see `outsample.store.publish`."""
+        return publish(self, outcome, options or Publishing(max_bytes=max_bytes()))
+
+    def fetch(self, key: str, request: Request) -> Outcome | None:
+        """Return the stored outcome of a request, or None if its key is not in the store."""
+        return fetch_outcome(self, key, request)
+
+    def has(self, key: str) -> bool:
+        """Whether the store has the artefacts of a result."""
+        return published(self, key) is not None
+
+    def compare(self, outcome: Outcome) -> None:
+        """Compare an outcome with the stored one of its key, if there is one.
+
+        Raises
+        ------
+        ResultChanged
+            The numbers differ.
+        """
+        compare(self, outcome)
+
+    def report(self, key: str, lookahead: bool | str) -> LookaheadReport | None:
+        """Return the stored look-ahead report of a result; one with all probes answers for "auto" too."""
+        found = fetch_report(self, key, str(lookahead))
+        return found if found is not None or lookahead is True else fetch_report(self, key, "True")
+
+    def keep_report(self, key: str, lookahead: bool | str, report: LookaheadReport) -> None:
+        """Keep the look-ahead report of a result."""
+        keep_report(self, key, str(lookahead), report)
+
     # Datasets, as outsample.data.SnapshotSource asks for them.
 
     def dataset_names(self) -> Collection[str]:
@@ -98,3 +138,20 @@ class Store(Database):
     def load_dataset(self, name: str, snapshot: str | None = None) -> Dataset:
         """Return a stored dataset."""
         raise DataMissing(f"The store has no dataset {name!r}{'' if snapshot is None else f' @ {snapshot}'}.")
+
+
+def max_bytes() -> int | None:
+    """Return the largest size of all artefacts: OUTSAMPLE_STORE_MAX_BYTES; None: no limit.
+
+    Raises
+    ------
+    ConfigError
+        It is no whole number of bytes.
+    """
+    text = os.environ.get("OUTSAMPLE_STORE_MAX_BYTES")
+    if not text:
+        return None
+    try:
+        return int(float(text))
+    except ValueError as error:
+        raise ConfigError(f"OUTSAMPLE_STORE_MAX_BYTES must be a number of bytes. Got {text!r}.") from error

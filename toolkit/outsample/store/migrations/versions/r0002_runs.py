@@ -1,4 +1,6 @@
-"""Runs, snapshots and names of datasets, golden results, audit."""
+"""Runs, reports, snapshots and names of datasets, golden results, audit."""
+
+from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,10 +13,9 @@ MOMENT = sa.DateTime(timezone=True)
 JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 
 
-def upgrade() -> None:
-    """Go from the revision before to this one."""
-    op.create_table(
-        "backtest_runs",
+def _asked() -> list[sa.Column[object]]:
+    """What was asked, by whom and when."""
+    return [
         sa.Column("result_key", sa.String(64), nullable=False),
         sa.Column("job_id", sa.String(64), nullable=False),
         sa.Column("kind", sa.String(20), nullable=False),
@@ -36,6 +37,12 @@ def upgrade() -> None:
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("completed_at", MOMENT),
         sa.Column("created_by", sa.String(200), nullable=False),
+    ]
+
+
+def _found() -> list[sa.Column[object]]:
+    """What came of it, and where its files are."""
+    return [
         sa.Column("mean_ic", sa.Float),
         sa.Column("icir", sa.Float),
         sa.Column("hit_rate", sa.Float),
@@ -56,6 +63,14 @@ def upgrade() -> None:
         sa.Column("canonical_sha", sa.String(64)),
         sa.Column("artefact_bytes", sa.BigInteger),
         sa.Column("purging_at", MOMENT),
+    ]
+
+
+def _backtest_runs() -> None:
+    op.create_table(
+        "backtest_runs",
+        *_asked(),
+        *_found(),
         sa.PrimaryKeyConstraint("result_key", name="pk_backtest_runs"),
         sa.CheckConstraint(
             "kind = 'notebook' or status <> 'completed' "
@@ -86,6 +101,22 @@ def upgrade() -> None:
     op.create_index("ix_backtest_runs_snapshot_id", "backtest_runs", ["snapshot_id"])
     op.create_index("ix_backtest_runs_status_created_at", "backtest_runs", ["status", "created_at"])
     op.create_index("ix_backtest_runs_total_return", "backtest_runs", ["total_return"])
+
+
+def _reports() -> None:
+    op.create_table(
+        "reports",
+        sa.Column("result_key", sa.String(64), nullable=False),
+        sa.Column("kind", sa.String(20), nullable=False),
+        sa.Column("settings", sa.String(200), nullable=False),
+        sa.Column("document", JSON, nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("created_by", sa.String(200), nullable=False),
+        sa.PrimaryKeyConstraint("result_key", "kind", "settings", name="pk_reports"),
+    )
+
+
+def _snapshots() -> None:
     op.create_table(
         "snapshots",
         sa.Column("id", sa.String(64), nullable=False),
@@ -96,6 +127,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_snapshots"),
     )
     op.create_index("ix_snapshots_created_at", "snapshots", ["created_at"])
+
+
+def _datasets() -> None:
     op.create_table(
         "datasets",
         sa.Column("id", sa.String(36), nullable=False),
@@ -116,6 +150,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_datasets_name_created_at", "datasets", ["name", "created_at"])
     op.create_index("ix_datasets_snapshot_id", "datasets", ["snapshot_id"])
+
+
+def _golden() -> None:
     op.create_table(
         "golden",
         sa.Column("id", sa.String(36), nullable=False),
@@ -131,6 +168,9 @@ def upgrade() -> None:
     op.create_index("ix_golden_name_created_at", "golden", ["name", "created_at"])
     op.create_index("ix_golden_result_key", "golden", ["result_key"])
     op.create_index("ix_golden_snapshot_id", "golden", ["snapshot_id"])
+
+
+def _audit() -> None:
     op.create_table(
         "audit",
         sa.Column("id", sa.String(36), nullable=False),
@@ -146,10 +186,21 @@ def upgrade() -> None:
     op.create_index("ix_audit_subject_created_at", "audit", ["subject", "created_at"])
 
 
+def upgrade() -> None:
+    """Go from the revision before to this one."""
+    _backtest_runs()
+    _reports()
+    _snapshots()
+    _datasets()
+    _golden()
+    _audit()
+
+
 def downgrade() -> None:
     """Go back."""
     op.drop_table("audit")
     op.drop_table("golden")
     op.drop_table("datasets")
     op.drop_table("snapshots")
+    op.drop_table("reports")
     op.drop_table("backtest_runs")
