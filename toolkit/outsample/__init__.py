@@ -42,6 +42,7 @@ _HOMES = {
         "ValidationError",
         "ZeroTrades",
     ),
+    "outsample.guards": ("SelfTestReport", "selftest"),
     "outsample.metrics": ("Metrics", "measure"),
     "outsample.model": (
         "ErrorCategory",
@@ -99,6 +100,7 @@ __all__ = [
     "SandboxRefused",
     "SandboxReport",
     "SandboxTimeout",
+    "SelfTestReport",
     "Simulation",
     "Status",
     "Store",
@@ -128,6 +130,7 @@ __all__ = [
     "load_ipython_extension",
     "measure",
     "run_sandboxed",
+    "selftest",
     "sim",
     "sweep",
     "unload_ipython_extension",
@@ -166,6 +169,7 @@ if TYPE_CHECKING:
         ValidationError,
         ZeroTrades,
     )
+    from outsample.guards import SelfTestReport, selftest
     from outsample.metrics import Metrics, measure
     from outsample.model import ErrorCategory, ExecutionResult, Positions, SandboxReport, Status, SuccessLevel, Verdict
     from outsample.research.bootstrap import Bootstrap, bootstrap
