@@ -30,6 +30,56 @@ _ROWS: tuple[tuple[str, str, Callable[[object], str]], ...] = (
     ("Turnover a year", "annual_turnover", formats.ratio),
     ("Time in market", "time_in_market", formats.percent),
 )
+_Maker = Callable[[object], str]
+_P, _R, _N, _C = formats.percent, formats.ratio, formats.number, formats.count
+# Folded tables: what belongs together stands in one cell.
+_RETURNS: tuple[tuple[str, _Maker, tuple[str, ...]], ...] = (
+    ("Best / worst bar", _P, ("best_bar", "worst_bar")),
+    ("Best / worst month", _P, ("best_month", "worst_month")),
+    ("Best / worst year", _P, ("best_year", "worst_year")),
+    ("Worst 6 / 12 / 36 months", _P, ("worst_6_months", "worst_12_months", "worst_36_months")),
+    ("Best 6 / 12 / 36 months", _P, ("best_6_months", "best_12_months", "best_36_months")),
+    ("Positive bars / months", _P, ("positive_bars", "positive_months")),
+    ("Sharpe ratio corrected for autocorrelation", _R, ("lo_sharpe",)),
+    ("Probability that it is above 0", _P, ("probabilistic_sharpe",)),
+    ("Omega / gain to pain", _R, ("omega", "gain_to_pain")),
+    ("Value at risk: historical / normal / Cornish-Fisher", _P,
+     ("value_at_risk", "parametric_value_at_risk", "cornish_fisher_value_at_risk")),
+    ("Mean beyond it", _P,
+     ("conditional_value_at_risk", "parametric_conditional_value_at_risk", "cornish_fisher_conditional_value_at_risk")),
+    ("Average drawdown / drawdown at risk", _P, ("average_drawdown", "conditional_drawdown_at_risk")),
+    ("Longest drawdown (bars)", _C, ("longest_drawdown",)),
+    ("Time under water", _P, ("time_under_water",)),
+    ("Ulcer / pain index", _P, ("ulcer_index", "pain_index")),
+    ("Martin ratio / stability", _R, ("martin", "stability")),
+    ("Skewness / kurtosis / autocorrelation", _R, ("skewness", "kurtosis", "autocorrelation")),
+)  # fmt: skip
+_TRADING: tuple[tuple[str, _Maker, tuple[str, ...]], ...] = (
+    ("Profit factor / payoff", _R, ("profit_factor", "payoff")),
+    ("Mean result / win / loss of a trade", _N, ("expectancy", "average_win", "average_loss")),
+    ("SQN / Kelly fraction", _R, ("sqn", "kelly")),
+    ("Longest run of wins / losses", _C, ("max_consecutive_wins", "max_consecutive_losses")),
+    ("Largest win of all wins", _P, ("largest_win_share",)),
+    ("Bars held: average / longest", _R, ("average_bars_held", "max_bars_held")),
+    ("Excursion: average against / worst / average in favour", _P, ("average_mae", "worst_mae", "average_mfe")),
+    ("Long / short trades", _C, ("n_long", "n_short")),
+    ("Win rate of longs / shorts", _P, ("long_win_rate", "short_win_rate")),
+    ("Result of longs / shorts", _N, ("long_pnl", "short_pnl")),
+    ("Gross exposure: average / largest", _P, ("average_gross", "max_gross")),
+    ("Net exposure: average", _P, ("average_net",)),
+    ("Position: average / largest", _P, ("average_position", "max_position")),
+    ("Effective names / HHI", _R, ("effective_names", "hhi")),
+    ("Holding period (bars)", _R, ("holding_period",)),
+    ("Total return before costs", _P, ("gross_total_return",)),
+    ("Costs a year / break-even per unit of turnover", _P, ("cost_drag", "break_even_cost")),
+)
+_AGAINST: tuple[tuple[str, _Maker, tuple[str, ...]], ...] = (
+    ("Active return / tracking error", _P, ("active_return", "tracking_error")),
+    ("Information / Treynor ratio", _R, ("information_ratio", "treynor")),
+    ("Beta / R\u00b2", _R, ("beta", "r_squared")),
+    ("Alpha / specific risk", _P, ("alpha", "specific_risk")),
+    ("Up / down capture", _R, ("up_capture", "down_capture")),
+)
 
 
 def backtest_document(
@@ -49,6 +99,7 @@ def backtest_document(
         Draw them (matplotlib is imported only then).
     """
     simulation, benchmark = outcome.simulation, outcome.benchmark
+    theirs = None if benchmark is None else metrics.measure(benchmark, conventions=outcome.request.resolved_conventions)
     shown: tuple[Picture, ...] = ()
     if pictures and len(simulation.equity) > 1:
         figure = equity_figure(
@@ -65,9 +116,18 @@ def backtest_document(
         level=judgement.level.name,
         reasons=judgement.reasons,
         alarm=alarm,
-        metrics=_metrics(outcome),
+        metrics=_metrics(outcome, theirs),
         pictures=shown,
-        tables=(monthly(outcome), drawdown_table(outcome), _cost_table(outcome), trade_table(outcome)),
+        tables=(
+            monthly(outcome),
+            drawdown_table(outcome),
+            _more("More about the returns", _RETURNS, outcome, theirs),
+            _more(f"Against {outcome.benchmark_name}", _AGAINST, outcome),
+            _more("Trading and exposure", _TRADING, outcome),
+            _cost_table(outcome),
+            _reason_table(outcome),
+            trade_table(outcome),
+        ),
         warnings=outcome.warnings,
         output=outcome.execution.stdout,
     )
@@ -99,6 +159,7 @@ def _facts(outcome: Outcome, judgement: Judgement, lookahead: LookaheadReport | 
             ("Parameters", params),
             ("Costs", _costs(outcome)),
             ("Benchmark", outcome.benchmark_name),
+            ("Conventions", _conventions(outcome)),
             ("Look-ahead", "not checked" if lookahead is None else lookahead.summary),
             ("Trials", trials),
             ("Sandbox", "" if sandbox is None else sandbox.level),
@@ -117,11 +178,15 @@ def _costs(outcome: Outcome) -> str:
     return ", ".join(parts)
 
 
-def _metrics(outcome: Outcome) -> Table:
+def _conventions(outcome: Outcome) -> str:
+    used = outcome.request.resolved_conventions
+    parts = [f"{used.periods_per_year:g} bars a year", f"risk-free rate {formats.percent(used.risk_free)}"]
+    parts += [] if used.nan_policy == "raise" else [f"NaN: {used.nan_policy}"]
+    return ", ".join([*parts, "spans under a year annualised"] if used.annualise_short else parts)
+
+
+def _metrics(outcome: Outcome, other: metrics.Metrics | None) -> Table:
     measured = outcome.metrics
-    other = None
-    if outcome.benchmark is not None:
-        other = metrics.measure(outcome.benchmark, conventions=outcome.request.conventions)
     rows = []
     for label, attribute, maker in _ROWS:
         value = getattr(measured, attribute, None)
@@ -132,7 +197,7 @@ def _metrics(outcome: Outcome) -> Table:
         columns=("Metric", "Strategy", "95 % interval", outcome.benchmark_name or "Benchmark"),
         rows=tuple(rows),
         numeric=frozenset({1, 2, 3}),
-        note="Net of costs. Interval of the Sharpe ratio: HAC standard error.",
+        note="Net of costs; turnover is one-way. Interval of the Sharpe ratio: HAC standard error.",
     )
 
 
@@ -143,6 +208,34 @@ def _interval(measured: metrics.Metrics, attribute: str) -> str:
     if low is None or high is None:
         return ""
     return f"{formats.ratio(low)} to {formats.ratio(high)}"
+
+
+def _more(
+    title: str,
+    lines: tuple[tuple[str, _Maker, tuple[str, ...]], ...],
+    outcome: Outcome,
+    other: metrics.Metrics | None = None,
+) -> Table:
+    """A folded table of statistics; lines of which nothing is defined are left out."""
+    rows = []
+    for label, maker, names in lines:
+        if all(np.isnan(getattr(outcome.metrics, name)) for name in names):
+            continue
+        cells = [
+            " / ".join(maker(getattr(measured, name)) for name in names)
+            for measured in (outcome.metrics, other)
+            if measured is not None
+        ]
+        rows.append((label, *cells))
+    columns = ("Metric", "Strategy") if other is None else ("Metric", "Strategy", outcome.benchmark_name)
+    return Table(title=title, columns=columns, rows=tuple(rows), numeric=frozenset(range(1, len(columns))), folded=True)
+
+
+def _reason_table(outcome: Outcome) -> Table:
+    """The trades by why they ended."""
+    frame = metrics.by_exit_reason(outcome.simulation.trades).reset_index()
+    percents = dict.fromkeys(("share", "win_rate", "average_return"), formats.percent)
+    return table_of("Trades by exit", frame, formats=dict(percents), folded=True)
 
 
 def monthly(outcome: Outcome) -> Table:
