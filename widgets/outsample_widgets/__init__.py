@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from outsample_widgets.chart import chart
+from outsample_widgets.explain import explain_day
 from outsample_widgets.explore import explore
+from outsample_widgets.fan import fan
+from outsample_widgets.folds import folds
 
-__all__ = ["chart", "explore"]
+__all__ = ["chart", "explain_day", "explore", "fan", "folds"]

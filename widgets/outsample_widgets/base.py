@@ -17,9 +17,10 @@ from outsample.errors import OutsampleError
 from outsample_widgets.arrays import Layout, pack
 from outsample_widgets.twin import Twin
 
-__all__ = ["Reply", "View", "failure", "script", "style"]
+__all__ = ["Arrays", "Reply", "View", "failure", "script", "style"]
 
-Reply = tuple[dict[str, object], Mapping[str, "np.ndarray | pd.Series"]]
+Arrays = Mapping[str, "np.ndarray | pd.Series"]
+Reply = tuple[dict[str, object], Arrays]
 _IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
@@ -73,7 +74,7 @@ class View(anywidget.AnyWidget):
         super().__init__(_uid=uuid.uuid4().hex[:12])
         self.on_msg(self._received)
 
-    def put(self, arrays: Mapping[str, np.ndarray | pd.Series], about: Mapping[str, object]) -> None:
+    def put(self, arrays: Arrays, about: Mapping[str, object]) -> None:
         """Send data: arrays as bytes, the rest as JSON."""
         data, layout = pack(arrays)
         with self.hold_sync():
@@ -87,7 +88,7 @@ class View(anywidget.AnyWidget):
         self,
         question: Mapping[str, object],
         content: Mapping[str, object],
-        arrays: Mapping[str, np.ndarray | pd.Series] | None = None,
+        arrays: Arrays | None = None,
     ) -> None:
         """Send the answer to a question."""
         data, layout = pack(arrays or {})

@@ -8,9 +8,6 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
-
 from outsample import metrics
 from outsample.api import make_request
 from outsample.config import SandboxPolicy
@@ -28,13 +25,12 @@ from outsample.strategy import Literal, Parameter, Strategy
 from outsample.trials import ledger_of, record, trial_of
 from outsample.validation import validate
 from outsample_widgets.arrays import milliseconds
-from outsample_widgets.base import Reply, View, failure, script
+from outsample_widgets.base import Arrays, Reply, View, failure, script
 from outsample_widgets.latest import Latest
 from outsample_widgets.twin import Twin
 
 __all__ = ["Explorer", "explore"]
 
-Arrays = Mapping[str, "np.ndarray | pd.Series"]
 _STEPS = 100
 
 

@@ -133,11 +133,12 @@ function brief(value) {
  * on: {select(range or null), click(place), move(place)}
  */
 export class Plot {
-  constructor(host, { label, height = 420, on = {}, describe }) {
+  constructor(host, { label, height = 420, on = {}, describe, numeric = false }) {
     this.host = host;
     this.on = on;
     this.height = height;
     this.describe = describe;
+    this.numeric = numeric; // the axis counts bars instead of days
     this.x = new Float64Array(0);
     this.panels = [];
     this.view = [0, 1];
@@ -242,7 +243,10 @@ export class Plot {
     const total = this.panels.reduce((sum, panel) => sum + (panel.weight || 1), 0) || 1;
     const room = this.height - MARGIN.top - MARGIN.bottom - MARGIN.gap * (this.panels.length - 1);
     let top = MARGIN.top;
-    const ticks = timeTicks(start, end, Math.floor(this.inner / 90));
+    const fitting = Math.floor(this.inner / 90);
+    const ticks = this.numeric
+      ? valueTicks(start, end, false, fitting).map((value) => [value, brief(value)])
+      : timeTicks(start, end, fitting);
     for (const panel of this.panels) {
       panel.top = top;
       panel.tall = (room * (panel.weight || 1)) / total;
