@@ -40,6 +40,7 @@ def _environment(home: Path) -> dict[str, str]:
     return {
         **os.environ,
         "HOME": str(home),
+        "OUTSAMPLE_PROGRESS": "1",
         "IPYTHONDIR": str(home / "ipython"),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),

@@ -18,6 +18,9 @@ CELLS = [
     ),
     "%%backtest broken\nfast = 50\nposition = data.get('clos') > fast",
     "result.verdict.level.name",
+    "%%backtest endless --no-lookahead\nwhile True:\n    pass",
+    "print('alive', 6 * 7)",
+    "%%backtest cross --walk",
 ]
 PICTURES = Path(os.environ.get("OUTSAMPLE_SCREENSHOTS", "build/screenshots"))
 
@@ -110,6 +113,58 @@ def test_the_kernel_goes_on_after_the_error(page):
     page.evaluate("() => { const n = window.jupyterapp.shell.currentWidget.content; n.activeCellIndex = 3; }")
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
     page.wait_for_function("() => document.body.innerText.includes(\"'PROFITABLE'\")", timeout=30_000)
+
+
+def _run_cell(page, place):
+    page.evaluate(
+        """place => {
+            window.jupyterapp.shell.currentWidget.content.activeCellIndex = place;
+            window.jupyterapp.commands.execute('notebook:run-cell');
+        }""",
+        place,
+    )
+
+
+def test_an_endless_strategy_is_interrupted_within_a_second(page):
+    """The stop button ends cell and process; the next cell runs at once."""
+    _run_cell(page, 4)
+    page.wait_for_function("() => document.body.innerText.includes('endless: sandbox')", timeout=30_000)
+    seconds = page.evaluate(
+        """async () => {
+            const session = window.jupyterapp.shell.currentWidget.context.sessionContext.session;
+            const began = performance.now();
+            await window.jupyterapp.commands.execute('notebook:interrupt-kernel');
+            while (session.kernel.status !== 'idle') { await new Promise(done => setTimeout(done, 20)); }
+            return (performance.now() - began) / 1000;
+        }"""
+    )
+    assert seconds < 5.0  # the figure is 1 s on a quiet machine
+    _run_cell(page, 5)
+    page.wait_for_function("() => document.body.innerText.includes('alive 42')", timeout=10_000)
+    text = "\n".join(page.locator(".jp-OutputArea-output").all_inner_texts())
+    assert "KeyboardInterrupt" in text
+    assert "endless: stopped" in text
+
+
+def test_tab_completes_an_option(page):
+    """In the editor, from the kernel's completer."""
+    page.evaluate(
+        """() => {
+            const content = window.jupyterapp.shell.currentWidget.content;
+            content.activeCellIndex = 6;
+            content.mode = 'edit';
+            const editor = content.activeCell.editor;
+            editor.focus();
+            editor.setCursorPosition({line: 0, column: 23});
+        }"""
+    )
+    page.wait_for_timeout(300)
+    page.keyboard.press("Tab")
+    page.wait_for_function(
+        """() => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.getSource()
+            .includes('--walk-forward')""",
+        timeout=15_000,
+    )
 
 
 def test_nothing_came_from_elsewhere_and_the_console_is_quiet(page):
