@@ -103,7 +103,7 @@ def test_thresholds_are_options():
         (RuntimeError("something else"), ErrorCategory.OTHER),
         (RuntimeError("除數為零"), ErrorCategory.CALCULATION),
         (RuntimeError("内存不足"), ErrorCategory.MEMORY),
-        (RuntimeError("login timed out"), ErrorCategory.TIMEOUT),
+        (RuntimeError("login timed out"), ErrorCategory.OTHER),
         (RuntimeError("timed out waiting for login"), ErrorCategory.OTHER),
     ],
 )

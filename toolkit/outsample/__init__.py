@@ -14,7 +14,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "outsample.alpha": ("AlphaResult", "alpha_backtest"),
     "outsample.api": ("backtest", "sweep", "walk_forward"),
-    "outsample.classify": ("Judgement", "classify_error", "classify_success"),
+    "outsample.batch": ("BatchReport", "run_many"),
+    "outsample.classify": ("Judgement", "classify_batch", "classify_error", "classify_success"),
     "outsample.comparison": ("Comparison", "compare"),
     "outsample.config": ("Conventions", "Costs", "Execution", "SandboxPolicy", "Thresholds"),
     "outsample.data": ("Dataset", "StrategyFrame", "load"),
@@ -66,6 +67,7 @@ _MODULES = ("metrics", "stats", "errors")
 
 __all__ = [
     "AlphaResult",
+    "BatchReport",
     "Bootstrap",
     "Comparison",
     "ConfigError",
@@ -120,6 +122,7 @@ __all__ = [
     "backtest",
     "bootstrap",
     "check_lookahead",
+    "classify_batch",
     "classify_error",
     "classify_success",
     "compare",
@@ -129,6 +132,7 @@ __all__ = [
     "load",
     "load_ipython_extension",
     "measure",
+    "run_many",
     "run_sandboxed",
     "selftest",
     "sim",
@@ -141,7 +145,8 @@ __all__ = [
 if TYPE_CHECKING:
     from outsample.alpha import AlphaResult, alpha_backtest
     from outsample.api import backtest, sweep, walk_forward
-    from outsample.classify import Judgement, classify_error, classify_success
+    from outsample.batch import BatchReport, run_many
+    from outsample.classify import Judgement, classify_batch, classify_error, classify_success
     from outsample.comparison import Comparison, compare
     from outsample.config import Conventions, Costs, Execution, SandboxPolicy, Thresholds
     from outsample.data import Dataset, StrategyFrame, load

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import threading
 import time
@@ -11,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from outsample import errors
 from outsample.config import Conventions, Costs, Execution, SandboxPolicy
 from outsample.data import Dataset, load
+from outsample.known import Known
 from outsample.model import Positions
-from outsample.pipeline import Outcome, run
+from outsample.pipeline import Executor, Outcome, execute, run
 from outsample.request import Request, request_key
 from outsample.research.lookahead import LookaheadReport, check_lookahead
 from outsample.research.objective import Objective
@@ -83,7 +83,7 @@ def backtest(  # noqa: PLR0913 - pinned by the public interface
     store : Store, False or None
         Where the run is recorded as a trial; None: the configured store; False: nowhere.
     use_cache : bool
-        Answer from this process's memory when the same key was run before.
+        Answer from memory or the store when the same key was run before; False: run again and compare.
     seed : int
         Of ``random`` and ``numpy.random`` inside the strategy.
     alpha : str, optional
@@ -160,36 +160,55 @@ def make_request(  # noqa: PLR0913 - gathers what the rims parse
     )
 
 
-def run_request(
+def run_request(  # noqa: PLR0913 - gathers what the rims ask for
     request: Request,
     *,
     lookahead: bool | str = "auto",
     store: Store | bool | None = None,
     use_cache: bool = True,
     on_stage: Progress | None = None,
+    execute: Executor = execute,
+    cancel: threading.Event | None = None,
 ) -> Result:
-    """Run a request, check for look-ahead, record the trial, judge."""
+    """Run a request, check for look-ahead, record the trial, judge.
+
+    Parameters
+    ----------
+    request : Request
+    lookahead, store, use_cache, on_stage
+        As in `backtest`.
+    execute : callable, optional
+        Runs the strategy; `outsample.pipeline.execute` by default.
+    cancel : threading.Event, optional
+        Set from another thread, it ends the run.
+    """
     if lookahead not in (True, False, "auto"):
         raise errors.ConfigError(f"lookahead must be 'auto', True or False. Got {lookahead!r}.")
     ledger, notes = ledger_of(store)
     began = time.perf_counter()
     key = request_key(request)
     try:
-        known = _known.outcome(key) if use_cache else None
-        # Name, limits and source text are this request's; everything that follows from the key is known.
-        outcome = run(request, on_stage=on_stage) if known is None else dataclasses.replace(known, request=request)
+        known = _known.outcome(key, request, ledger) if use_cache else None
+        outcome = known or run(request, on_stage=on_stage, execute=execute, cancel=cancel)
+        if not use_cache:
+            _known.check(outcome, ledger)
     except errors.OutsampleError as error:
         record(ledger, failed_trial(request, error))
         raise
     wall = time.perf_counter() - began
-    report = _known.report(key, lookahead) if use_cache else None
+    report = _known.report(key, lookahead, ledger) if use_cache else None
     if report is None:
-        report = _checked(outcome, lookahead, wall, on_stage)
-    _known.keep(key, outcome, lookahead, report)
-    notes = (*notes, *record(ledger, trial_of(outcome, wall)))
+        report = _checked(outcome, lookahead, wall, on_stage, cancel)
+    stored = time.perf_counter()
+    notes = (*notes, *record(ledger, trial_of(outcome, wall)), *_known.keep(outcome, lookahead, report, ledger))
     judgement = judged(outcome, report, ledger)
+    store_seconds = time.perf_counter() - stored
     usage = {
-        "stages": {**outcome.seconds, "look-ahead": 0.0 if report is None else report.seconds},
+        "stages": {
+            **outcome.seconds,
+            "look-ahead": 0.0 if report is None else report.seconds,
+            "store": store_seconds,
+        },
         "wall_seconds": time.perf_counter() - began,
         "cpu_seconds": outcome.execution.cpu_seconds,
         "peak_memory_mb": outcome.execution.peak_memory_mb,
@@ -301,44 +320,20 @@ def with_out_of_sample(result: Result, walk: WalkForward, store: Store | bool | 
     return dataclasses.replace(result, judgement=judgement)
 
 
-# -- what this process has seen
-
-
-class _Known:
-    """The last outcomes and look-ahead reports of this process, by key: a second run is instant."""
-
-    def __init__(self, size: int = 32) -> None:
-        self._size = size
-        self._lock = threading.Lock()
-        self._outcomes: collections.OrderedDict[str, Outcome] = collections.OrderedDict()
-        self._reports: dict[tuple[str, str], LookaheadReport] = {}
-
-    def outcome(self, key: str) -> Outcome | None:
-        with self._lock:
-            return self._outcomes.get(key)
-
-    def report(self, key: str, lookahead: bool | str) -> LookaheadReport | None:
-        with self._lock:
-            return self._reports.get((key, str(lookahead)))
-
-    def keep(self, key: str, outcome: Outcome, lookahead: bool | str, report: LookaheadReport | None) -> None:
-        with self._lock:
-            self._outcomes[key] = outcome
-            self._outcomes.move_to_end(key)
-            if report is not None:
-                self._reports[key, str(lookahead)] = report
-            while len(self._outcomes) > self._size:
-                old, _ = self._outcomes.popitem(last=False)
-                self._reports = {pair: value for pair, value in self._reports.items() if pair[0] != old}
-
-
-_known = _Known()
+# What this process has seen.
+_known = Known()
 
 
 # -- look-ahead and judgement
 
 
-def _checked(outcome: Outcome, lookahead: bool | str, wall: float, on_stage: Progress | None) -> LookaheadReport | None:
+def _checked(
+    outcome: Outcome,
+    lookahead: bool | str,
+    wall: float,
+    on_stage: Progress | None,
+    cancel: threading.Event | None,
+) -> LookaheadReport | None:
     if lookahead is False:
         return None
     if on_stage is not None:
@@ -352,6 +347,7 @@ def _checked(outcome: Outcome, lookahead: bool | str, wall: float, on_stage: Pro
         baseline=positions,
         seed=request.seed,
         budget=3.0 * wall + 2.0 if lookahead == "auto" else None,
+        cancel=cancel,
     )
 
 

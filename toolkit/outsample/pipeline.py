@@ -7,6 +7,7 @@ ledger, a clock that matters, or a setting: what depends on those is added by th
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,12 +32,17 @@ from outsample.request import Request, key_parts, resolved_options
 from outsample.sandbox import run_sandboxed
 
 __all__ = [
+    "Executor",
     "Outcome",
     "evaluate",
+    "execute",
     "raise_for_status",
     "run",
     "weights_of",
 ]
+
+# What runs the strategy of a request: the request, and what cancels it.
+Executor = Callable[[Request, threading.Event | None], ExecutionResult]
 
 # A label of a yearly period may lie this far from its bars.
 LONGEST_LABEL = pd.Timedelta(days=366)
@@ -109,7 +115,25 @@ class Outcome:
         )
 
 
-def run(request: Request, *, on_stage: Callable[[str], None] | None = None) -> Outcome:
+def execute(request: Request, cancel: threading.Event | None = None) -> ExecutionResult:
+    """Run the strategy of a request in the sandbox; setting `cancel` from another thread ends it."""
+    return run_sandboxed(
+        request.strategy,
+        request.data,
+        policy=request.policy,
+        validate=request.validate,
+        seed=request.seed,
+        cancel=cancel,
+    )
+
+
+def run(
+    request: Request,
+    *,
+    on_stage: Callable[[str], None] | None = None,
+    execute: Executor = execute,
+    cancel: threading.Event | None = None,
+) -> Outcome:
     """Run one backtest.
 
     Parameters
@@ -117,6 +141,10 @@ def run(request: Request, *, on_stage: Callable[[str], None] | None = None) -> O
     request : Request
     on_stage : callable, optional
         Called with the name of each stage as it begins.
+    execute : callable, optional
+        Runs the strategy of a request; takes the request and `cancel`.
+    cancel : threading.Event, optional
+        Set from another thread, it ends the run.
 
     Raises
     ------
@@ -125,9 +153,8 @@ def run(request: Request, *, on_stage: Callable[[str], None] | None = None) -> O
     """
     watch = _Watch(on_stage)
     watch.begin("sandbox")
-    execution = run_sandboxed(
-        request.strategy, request.data, policy=request.policy, validate=request.validate, seed=request.seed
-    )
+    execution = execute(request, cancel)
+    watch.split("sandbox", "validate", execution.validate_seconds)
     raise_for_status(execution, request.policy)
     return evaluate(request, execution, watch=watch)
 
@@ -294,6 +321,12 @@ class _Watch:
         self._stage, self._since = stage, time.perf_counter()
         if self._on_stage is not None:
             self._on_stage(stage)
+
+    def split(self, stage: str, part: str, seconds: float) -> None:
+        """End a stage and name a part of it that was timed on its own."""
+        self.end()
+        self.seconds[part] = seconds
+        self.seconds[stage] = max(self.seconds[stage] - seconds, 0.0)
 
     def end(self) -> None:
         if self._stage:

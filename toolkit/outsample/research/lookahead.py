@@ -14,6 +14,7 @@ no finite number of probes proves a strategy causal.
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -122,6 +123,7 @@ def check_lookahead(  # noqa: PLR0913 - pinned by the public interface
     policy: SandboxPolicy | None = None,
     baseline: Positions | None = None,
     budget: float | None = None,
+    cancel: threading.Event | None = None,
 ) -> LookaheadReport:
     """Check whether decisions depend on data that came later.
 
@@ -140,6 +142,8 @@ def check_lookahead(  # noqa: PLR0913 - pinned by the public interface
         What the strategy returned on all data; run here if it is not given.
     budget : float, optional
         Seconds after which no further probe starts.
+    cancel : threading.Event, optional
+        Set from another thread, it ends the probe at work and starts no other.
 
     Returns
     -------
@@ -154,13 +158,15 @@ def check_lookahead(  # noqa: PLR0913 - pinned by the public interface
     chosen = Strategy.from_source(strategy) if isinstance(strategy, str) else strategy
     if params:
         chosen = chosen.with_params(**params)  # type: ignore[arg-type]
-    prober = _Prober(chosen, data, policy or SandboxPolicy(), seed)
+    prober = _Prober(chosen, data, policy or SandboxPolicy(), seed, cancel)
     full = _sorted(baseline if baseline is not None else prober.positions(data, validated=True))
     plan = _plan(data, full, truncations, perturbations, seed)
     probes = [prober.probe("repeat", data.dates[-1], full)]
     if probes[0].outcome == "equal":
         for kind, cut in plan:
             if budget is not None and time.perf_counter() - began > budget:
+                break
+            if cancel is not None and cancel.is_set():
                 break
             probes.append(prober.probe(kind, cut, full))
             if probes[-1].outcome == "different":
@@ -224,9 +230,10 @@ class _Prober:
     data: Dataset
     policy: SandboxPolicy
     seed: int
+    cancel: threading.Event | None = None
 
     def positions(self, data: Dataset, *, validated: bool = False) -> Positions:
-        execution = run_sandboxed(self.strategy, data, policy=self.policy, validate=validated)
+        execution = run_sandboxed(self.strategy, data, policy=self.policy, validate=validated, cancel=self.cancel)
         raise_for_status(execution, self.policy)
         assert execution.positions is not None
         return execution.positions
@@ -235,7 +242,7 @@ class _Prober:
         """Run the strategy on another future and compare its past."""
         seed = self.seed * 1_000_003 + int(cut.value % 1_000_003)
         probed = perturbed(self.data, cut, seed=seed, only=only) if kind == "perturbation" else self.data.until(cut)
-        execution = run_sandboxed(self.strategy, probed, policy=self.policy, validate=False)
+        execution = run_sandboxed(self.strategy, probed, policy=self.policy, validate=False, cancel=self.cancel)
         if execution.status is not Status.OK or execution.positions is None:
             detail = f"{kind} at {cut.date()} ended with {execution.status.value}: {execution.error}"
             return Probe(kind=kind, cut=cut, outcome="inconclusive", detail=detail)

@@ -1,4 +1,4 @@
-"""Verdicts: how far a strategy got, and what kind of failure it was.
+"""Verdicts: how far a strategy got, and a batch of them.
 
 Two steps, kept apart. `classify_success` looks at the metrics alone: its verdict follows from the result
 key and is part of the canonical result. `judge` adds what depends on the ledger and on checks that cost
@@ -8,16 +8,14 @@ time (look-ahead, trials, out-of-sample): it is what a person is shown, and says
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from outsample import errors
 from outsample.config import Thresholds
 from outsample.model import ErrorCategory, SuccessLevel, Verdict
 
-__all__ = ["Evidence", "Judgement", "classify_error", "classify_success", "failed", "judge"]
+__all__ = ["Evidence", "Judgement", "classify_batch", "classify_success", "judge"]
 
 CORE_METRICS = ("sharpe", "total_return", "max_drawdown")
 
@@ -183,107 +181,49 @@ def _missing_for_robust(evidence: Evidence, limits: Thresholds) -> list[str]:
     return missing
 
 
-# -- errors
-
-_BY_TYPE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], ErrorCategory], ...] = (
-    (errors.SandboxTimeout, ErrorCategory.TIMEOUT),
-    (errors.SandboxMemory, ErrorCategory.MEMORY),
-    (errors.SandboxKilled, ErrorCategory.KILLED),
-    (errors.SandboxCrashed, ErrorCategory.KILLED),
-    ((errors.SandboxCancelled, KeyboardInterrupt), ErrorCategory.CANCELLED),
-    (errors.ZeroTrades, ErrorCategory.ZERO_TRADES),
-    (errors.DataMissing, ErrorCategory.DATA_MISSING),
-    (errors.MissingExtra, ErrorCategory.IMPORT),
-    (errors.EngineError, ErrorCategory.INTERNAL),
-)
-
-# Names of the classes that strategies raise, for errors that crossed a process as text.
-_BY_NAME = {
-    "TimeoutError": ErrorCategory.TIMEOUT,
-    "MemoryError": ErrorCategory.MEMORY,
-    "DataMissing": ErrorCategory.DATA_MISSING,
-    "KeyError": ErrorCategory.DATA_MISSING,
-    "FileNotFoundError": ErrorCategory.DATA_MISSING,
-    "ModuleNotFoundError": ErrorCategory.IMPORT,
-    "ImportError": ErrorCategory.IMPORT,
-    "SyntaxError": ErrorCategory.SYNTAX,
-    "IndentationError": ErrorCategory.SYNTAX,
-    "ZeroDivisionError": ErrorCategory.CALCULATION,
-    "FloatingPointError": ErrorCategory.CALCULATION,
-    "OverflowError": ErrorCategory.CALCULATION,
-    "ArithmeticError": ErrorCategory.CALCULATION,
-    "LinAlgError": ErrorCategory.CALCULATION,
-    "KeyboardInterrupt": ErrorCategory.CANCELLED,
-}
-
-_PATTERNS = tuple(
-    (re.compile(pattern, re.IGNORECASE), category)
-    for pattern, category in (
-        (r"invalid syntax|unexpected indent|was never closed|語法錯誤|语法错误", ErrorCategory.SYNTAX),
-        (r"no module named|cannot import name|無法匯入|无法导入|找不到模組|找不到模块", ErrorCategory.IMPORT),
-        (r"out of memory|unable to allocate|記憶體不足|内存不足", ErrorCategory.MEMORY),
-        (r"no trades|zero trades|沒有交易|没有交易", ErrorCategory.ZERO_TRADES),
-        (
-            r"not in index|no such (?:key|column)|資料不存在|数据不存在|找不到資料|找不到数据",
-            ErrorCategory.DATA_MISSING,
-        ),
-        (
-            (
-                r"division by zero|singular matrix|could not be broadcast|shapes? .* not aligned|operands could not|"
-                r"除以零|除數為零|除数为零|計算錯誤|计算错误"
-            ),
-            ErrorCategory.CALCULATION,
-        ),
-        (r"timed? ?out(?!.*login)|逾時|超時|超时", ErrorCategory.TIMEOUT),
-    )
-)
+# -- batches
 
 
-def classify_error(exc_or_type: BaseException | type[BaseException] | str, message: str = "") -> ErrorCategory:
-    """Return what kind of failure an error is.
+def classify_batch(results: Iterable[object], *, thresholds: Thresholds | None = None) -> Verdict:
+    """Return how far a batch got: by the share of strategies with valid metrics, then of profitable ones.
 
     Parameters
     ----------
-    exc_or_type : exception, exception class or name of one
-    message : str
-        The text, when only the class or its name is given.
+    results : iterable
+        A `Result`, `Verdict`, row of a batch report, or `SuccessLevel` each. All count, also those that failed.
+    thresholds : Thresholds, optional
+        ``batch_coverage`` and ``batch_profitable``.
+
+    Returns
+    -------
+    Verdict
+        FAILED: nothing ran. EXECUTED: too few have valid metrics. VALID_METRICS: too few of all are
+        profitable. PROFITABLE otherwise; never ROBUST, which is said of a strategy.
 
     Examples
     --------
-    >>> classify_error(ZeroDivisionError("division by zero"))
-    <ErrorCategory.CALCULATION: 'CALCULATION'>
-    >>> classify_error("ValueError", "記憶體不足")
-    <ErrorCategory.MEMORY: 'MEMORY'>
+    >>> classify_batch([SuccessLevel.PROFITABLE, SuccessLevel.VALID_METRICS, SuccessLevel.FAILED]).level
+    <SuccessLevel.VALID_METRICS: 2>
     """
-    if isinstance(exc_or_type, BaseException):
-        return _of_exception(exc_or_type, message)
-    if isinstance(exc_or_type, type):
-        found = next((category for types, category in _BY_TYPE if issubclass(exc_or_type, types)), None)
-        return found or _of_text(exc_or_type.__name__, message)
-    return _of_text(str(exc_or_type), message)
-
-
-def _of_exception(error: BaseException, message: str) -> ErrorCategory:
-    if isinstance(error, errors.ValidationError):
-        return ErrorCategory.SYNTAX if "SyntaxError" in str(error) else ErrorCategory.VALIDATION
-    if isinstance(error, errors.ConfigError):
-        return ErrorCategory.VALIDATION
-    found = next((category for types, category in _BY_TYPE if isinstance(error, types)), None)
-    if found is not None:
-        return found
-    name = error.error_type if isinstance(error, errors.StrategyError) and error.error_type else type(error).__name__
-    return _of_text(name, message or str(error))
-
-
-def _of_text(name: str, message: str) -> ErrorCategory:
-    if name in _BY_NAME:
-        return _BY_NAME[name]
-    return next((category for pattern, category in _PATTERNS if pattern.search(message)), ErrorCategory.OTHER)
-
-
-def failed(error: BaseException) -> Verdict:
-    """Return the verdict of a strategy that did not get as far as metrics."""
-    message = str(error) or type(error).__name__
-    return Verdict(
-        level=SuccessLevel.FAILED, reasons=(message,), error_category=classify_error(error), error_message=message
+    limits = thresholds or Thresholds()
+    levels = [_level_of(result) for result in results]
+    n = len(levels)
+    if not n or max(levels) is SuccessLevel.FAILED:
+        return Verdict(level=SuccessLevel.FAILED, reasons=(f"none of {n} strategies ran",))
+    valid = sum(level >= SuccessLevel.VALID_METRICS for level in levels)
+    good = sum(level >= SuccessLevel.PROFITABLE for level in levels)
+    reasons = (
+        f"{valid} of {n} strategies ({valid / n:.0%}) have valid metrics; {limits.batch_coverage:.0%} are asked for",
+        f"{good} of {n} strategies ({good / n:.0%}) are profitable; {limits.batch_profitable:.0%} are asked for",
     )
+    if valid / n < limits.batch_coverage:
+        return Verdict(level=SuccessLevel.EXECUTED, reasons=reasons[:1])
+    if good / n < limits.batch_profitable:
+        return Verdict(level=SuccessLevel.VALID_METRICS, reasons=reasons)
+    return Verdict(level=SuccessLevel.PROFITABLE, reasons=reasons)
+
+
+def _level_of(result: object) -> SuccessLevel:
+    if isinstance(result, SuccessLevel):
+        return result
+    return SuccessLevel(getattr(getattr(result, "judgement", result), "level"))  # noqa: B009 - of any class
