@@ -9,6 +9,7 @@ import pytest
 from outsample import load
 from outsample.config import resolve_options
 from outsample.engine import simulate
+from outsample.metrics import measure
 from outsample.model import SEMANTICS
 
 STORED = json.loads((Path(__file__).parent / "reference" / "semantics.json").read_text(encoding="utf-8"))
@@ -28,7 +29,7 @@ def test_the_data_of_the_recording_are_the_same():
 @pytest.mark.parametrize("engine", ["vectorised", "reference"])
 @pytest.mark.parametrize("name", STORED["cases"])
 def test_stored_results_are_reproduced(name, engine):
-    """Both engines give what the reference engine gave when the semantics were fixed."""
+    """Both engines, and the metrics, give what they gave when the semantics were fixed."""
     case, data = STORED["cases"][name], load(STORED["data"])
     close = data.get("close")
     position = (close.average(10) > close.average(40)) & close.notna()
@@ -38,3 +39,9 @@ def test_stored_results_are_reproduced(name, engine):
     assert result.equity.iloc[-1] == pytest.approx(case["final"], rel=1e-9), ADVICE
     assert len(result.trades) == case["trades"], ADVICE
     assert result.costs.to_numpy().sum() == pytest.approx(case["costs"], rel=1e-9), ADVICE
+    found = measure(result, benchmark=close.pct_change().mean(axis=1).iloc[1:]).to_dict()
+    # A new statistic changes the canonical bytes too: one key has one text.
+    assert found.keys() == case["metrics"].keys(), ADVICE
+    for statistic, want in case["metrics"].items():
+        close_to = pytest.approx(want, rel=1e-7, abs=1e-12) if isinstance(want, float) else want
+        assert found[statistic] == close_to, f"{statistic}: {ADVICE}"

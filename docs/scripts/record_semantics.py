@@ -1,4 +1,4 @@
-"""Record what the engine's semantics give, with the reference engine, for tests/test_semantics.py.
+"""Record what the semantics of engine and metrics give, with the reference engine, for tests/test_semantics.py.
 
 Run it only after raising SEMANTICS in toolkit/outsample/model.py: python docs/scripts/record_semantics.py
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 from outsample import load
 from outsample.config import resolve_options
 from outsample.engine import simulate
+from outsample.metrics import measure
 from outsample.model import SEMANTICS
 
 TARGET = Path(__file__).parents[2] / "tests" / "reference" / "semantics.json"
@@ -32,6 +33,7 @@ def main() -> None:
     data = load("synthetic:8x750?seed=5&delist=0.3")
     close = data.get("close")
     position = (close.average(10) > close.average(40)) & close.notna()
+    market = close.pct_change().mean(axis=1).iloc[1:]
     found = {}
     for name, options in CASES.items():
         execution, costs = resolve_options(data.preset.options, options)
@@ -42,6 +44,7 @@ def main() -> None:
             "final": float(result.equity.iloc[-1]),
             "trades": len(result.trades),
             "costs": float(result.costs.to_numpy().sum()),
+            "metrics": measure(result, benchmark=market).to_dict(),
         }
     value = {
         "semantics": SEMANTICS,

@@ -44,8 +44,8 @@ def concentration(weights: object) -> pd.DataFrame:
     Returns
     -------
     DataFrame [bar]
-        hhi = sum (|w| / sum |w|)^2, the Herfindahl-Hirschman index in [1 / names, 1], and effective_names =
-        1 / hhi; NaN on bars that hold nothing.
+        hhi, the sum of squared shares of gross exposure (Herfindahl-Hirschman index), in [1 / names, 1], and
+        effective_names = 1 / hhi; NaN on bars that hold nothing.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def exposure_metrics(simulation: Any, periods_per_year: float) -> dict[str, floa
     dict
         The names of `EXPOSURE_STATISTICS`. annual_turnover: one-way, per year. holding_period: mean gross
         exposure over mean one-way turnover of a bar, in bars. time_in_market: share of closes, the last left
-        out, with a holding. average_position, max_position: of |w| over all holdings. hhi, effective_names: means
+        out, with a holding. average_position, max_position: of the size of w over all holdings. hhi, effective_names: means
         over bars with a holding. cost_total and its parts: money. cost_drag: costs per year over mean equity.
         break_even_cost: cost per unit of one-way turnover at which the arithmetic sum of net returns were 0.
         gross_total_return: growth with each bar's costs added back.

@@ -203,8 +203,10 @@ def by_side(trades: pd.DataFrame) -> pd.DataFrame:
     >>> by_side(pd.DataFrame({"side": [1, -1, 1], "pnl": [2.0, -1.0, -0.5]}))["pnl"].to_dict()
     {'long': 1.5, 'short': -1.0}
     """
-    named = trades.assign(side=trades["side"].replace({1: "long", -1: "short"})) if "side" in trades else trades
-    return _grouped(named, "side")
+    if "side" in trades:
+        names = {1: "long", -1: "short"}
+        trades = trades.assign(side=[names.get(side, side) for side in trades["side"].tolist()])
+    return _grouped(trades, "side")
 
 
 def _grouped(trades: pd.DataFrame, column: str) -> pd.DataFrame:
