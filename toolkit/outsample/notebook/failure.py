@@ -5,7 +5,7 @@ from __future__ import annotations
 from outsample.classify import classify_error
 from outsample.errors import OutsampleError, ValidationError
 
-__all__ = ["CellFailed", "describe"]
+__all__ = ["CellFailed", "Interrupted", "describe"]
 
 
 class CellFailed(OutsampleError):
@@ -32,6 +32,22 @@ class CellFailed(OutsampleError):
 
     def __str__(self) -> str:
         return self.text
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run of a cell was interrupted: still a KeyboardInterrupt, shown in one line.
+
+    Parameters
+    ----------
+    name : str
+        What was running.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} was ended, with its processes.")
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Interrupted: {self}"]
 
 
 def describe(error: OutsampleError, source: str, *, place: str = "", offset: int = 0) -> str:

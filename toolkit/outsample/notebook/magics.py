@@ -29,7 +29,7 @@ from outsample.notebook.arguments import (
     policy_of,
     walk_forward_spec,
 )
-from outsample.notebook.failure import CellFailed, describe
+from outsample.notebook.failure import CellFailed, Interrupted, describe
 from outsample.notebook.progress import StageDisplay
 from outsample.request import Request
 from outsample.result import Result, walk_forward_of
@@ -89,15 +89,17 @@ class OutsampleMagics(Magics):
             position = close.average(fast) > close.average(slow)
         """
         source, offset = cell or "", 1
-        place = self._place() if cell is not None else ""
+        place, name = self._place() if cell is not None else "", "The cell"
         try:
             arguments = self._parsed(line)
             strategy = self._strategy(arguments, cell)
-            source, offset = strategy.source, 1 if cell is not None else 0
+            source, name, offset = strategy.source, strategy.name, 1 if cell is not None else 0
             result = self._run(strategy, arguments)
         except OutsampleError as error:
             # From None: a chained internal traceback says nothing to the author of a cell.
             raise CellFailed(error, describe(self._told(error), source, place=place, offset=offset)) from None
+        except KeyboardInterrupt:
+            raise Interrupted(name) from None
         outsample.last = result
         if arguments.output:
             self._names[arguments.output] = result
