@@ -3,6 +3,7 @@
 All Sharpe ratios here are per period, not annualised; kurtosis is raw (normal = 3).
 """
 
+from outsample.stats.difference import SharpeDifference, sharpe_difference
 from outsample.stats.multiple import (
     SPA,
     benjamini_hochberg,
@@ -27,7 +28,6 @@ from outsample.stats.resampling import (
     stationary_mean_variance,
 )
 from outsample.stats.sharpe import (
-    SharpeDifference,
     autocorrelation_factor,
     deflated_sharpe,
     expected_maximum_sharpe,
@@ -35,7 +35,6 @@ from outsample.stats.sharpe import (
     min_track_record_length,
     planned_fdr,
     probabilistic_sharpe,
-    sharpe_difference,
     sharpe_power,
     sharpe_standard_error,
 )

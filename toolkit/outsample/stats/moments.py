@@ -9,7 +9,18 @@ import numpy as np
 
 from outsample.errors import ConfigError, DataInvalid
 
-__all__ = ["default_lags", "long_run_covariance", "matrix", "normal_cdf", "normal_quantile", "sample", "shape_moments"]
+__all__ = [
+    "check_bootstrap",
+    "check_share",
+    "default_lags",
+    "long_run_covariance",
+    "matrix",
+    "normal_cdf",
+    "normal_quantile",
+    "sample",
+    "shape_moments",
+    "whole",
+]
 
 Array = np.ndarray
 # A standard deviation below this share of the largest value is rounding, not variation.
@@ -43,8 +54,29 @@ def matrix(x: object, *, rows: int = 2, columns: int = 1) -> Array:
     return values
 
 
+def whole(name: str, value: object, least: int) -> int:
+    """Return a whole number of at least `least`, or refuse."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ConfigError(f"{name} must be a whole number >= {least}. Got {value!r}.")
+    return int(value)
+
+
+def check_share(name: str, value: object, *, open_ends: bool = False) -> None:
+    """Refuse what is no number in [0, 1], or in (0, 1)."""
+    inside = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not inside or not (0.0 < value < 1.0 if open_ends else 0.0 <= value <= 1.0):  # type: ignore[operator]
+        raise ConfigError(f"{name} must be a number in {'(0, 1)' if open_ends else '[0, 1]'}. Got {value!r}.")
+
+
+def check_bootstrap(n_bootstrap: object, seed: object) -> None:
+    """Refuse a number of replicates below 1, and a seed outside [0, 2^63)."""
+    whole("n_bootstrap", n_bootstrap, 1)
+    if whole("seed", seed, 0) >= 2**63:
+        raise ConfigError(f"seed must be a whole number in [0, 2^63). Got {seed!r}.")
+
+
 def shape_moments(x: Array) -> tuple[float, float]:
-    """Return population skewness and raw kurtosis (normal: 0 and 3); NaN without variance."""
+    """Return population skewness m3 / m2^(3/2) and raw kurtosis m4 / m2^2 (normal: 0 and 3); NaN without variance."""
     deviation = x - x.mean()
     spread = math.sqrt(float(np.mean(deviation**2)))
     if spread <= ROUNDING * float(np.abs(x).max()):
@@ -72,7 +104,11 @@ def default_lags(n: int) -> int:
 
 
 def long_run_covariance(x: Array, lags: int) -> Array:
-    """Return the Bartlett long-run covariance [k x k] of the columns of x (Newey and West, 1987)."""
+    """Return the long-run covariance [k x k] of the columns of x; Newey and West (1987).
+
+    G_0 + sum_l (1 - l / (L + 1)) (G_l + G_l'), l = 1..L, with G_l the l-th autocovariance matrix (divided by n)
+    and L = `lags`; the Bartlett weights keep it positive semi-definite.
+    """
     deviation = x - x.mean(axis=0)
     n = len(deviation)
     total: Array = deviation.T @ deviation / n

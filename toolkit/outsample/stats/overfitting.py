@@ -16,7 +16,18 @@ __all__ = ["PBO", "effective_trials", "probability_of_backtest_overfitting"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PBO:
-    """Probability that the best trial in sample is at or below the median out of sample."""
+    """Probability that the best trial in sample is at or below the median out of sample.
+
+    Parameters
+    ----------
+    pbo : float
+    logits : ndarray [combination]
+        log(w / (1 - w)) with w the relative rank, in (0, 1), of the chosen trial out of sample.
+    n_combinations : int
+        C(S, S/2).
+    dropped_rows : int
+        Rows at the end that do not fill a block.
+    """
 
     pbo: float
     logits: np.ndarray
@@ -37,8 +48,20 @@ def probability_of_backtest_overfitting(returns_matrix: object, *, n_splits: int
     returns_matrix : array-like [period x trial]
         Net returns, at least two trials. The last T mod S rows are dropped, and counted.
     n_splits : int
-        S, even. Trials are compared by mean / standard deviation (ddof 1). Bailey, Borwein, Lopez de Prado
-        and Zhu (2017); a logit <= 0 counts.
+        S, even: the rows are cut into S blocks, and each half of the blocks chooses the best trial by mean /
+        standard deviation (ddof 1), which is then ranked in the other half: w = rank / (N + 1). The
+        probability is the share of logits log(w / (1 - w)) <= 0. Bailey, Borwein, Lopez de Prado and Zhu (2017).
+
+    Raises
+    ------
+    ConfigError, DataInvalid
+        S not even; fewer than two trials or 2 S rows; NaN.
+
+    Examples
+    --------
+    >>> always_best = [[0.02, 0.01], [0.01, -0.01], [0.03, 0.01], [0.01, -0.02]] * 4
+    >>> probability_of_backtest_overfitting(always_best, n_splits=4).pbo
+    0.0
     """
     if isinstance(n_splits, bool) or not isinstance(n_splits, int) or n_splits < 2 or n_splits % 2:
         raise ConfigError(f"n_splits must be an even whole number >= 2. Got {n_splits!r}.")
@@ -80,8 +103,8 @@ def _ratios(sums: np.ndarray, squares: np.ndarray, count: int) -> np.ndarray:
 def effective_trials(returns_matrix: object) -> float:
     """Return the number of independent trials that correlated ones amount to.
 
-    rho + (1 - rho) N with the mean pairwise correlation rho clipped to [0, 1]; Bailey and Lopez de Prado
-    (2014), appendix. Constant trials count as none.
+    rho + (1 - rho) N with rho the mean correlation of all pairs of the N trials, clipped to [0, 1]; Bailey and
+    Lopez de Prado (2014), appendix. Constant trials count as none.
 
     Examples
     --------

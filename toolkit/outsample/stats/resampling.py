@@ -11,7 +11,7 @@ import numpy as np
 from outsample.checks import check_choice
 from outsample.errors import ConfigError
 from outsample.stats.kernel import BlockLaw, block_law, draw_blocks
-from outsample.stats.moments import ROUNDING, normal_cdf, normal_quantile, sample
+from outsample.stats.moments import ROUNDING, check_bootstrap, check_share, matrix, normal_cdf, normal_quantile, sample
 
 __all__ = [
     "BlockLength",
@@ -24,6 +24,7 @@ __all__ = [
     "stationary_mean_variance",
 ]
 
+_INTERVALS = ("percentile", "basic", "bca", "studentised")
 Statistic = Callable[[np.ndarray], float]
 
 
@@ -38,7 +39,11 @@ class BlockLength:
 def optimal_block_length(x: object) -> BlockLength:
     """Return the block lengths of Politis and White (2004) as corrected by Patton, Politis and White (2009).
 
-    Clipped to [1, ceil(min(3 sqrt(n), n/3))]; 1 for a constant series.
+    Stationary (n G^2 / g^2)^(1/3), circular (3/2 n G^2 / g^2)^(1/3), where G = sum lambda(k/M) |k| R(k) and
+    g = sum lambda(k/M) R(k) over lags -M..M, R the autocovariance, lambda the flat-top window (1 up to 1/2, then
+    falling to 0 at 1), and M twice the last lag before max(5, log10 n) ones that are all insignificant,
+    |rho(k)| < 2 sqrt(log10 n / n). Clipped to [1, ceil(min(3 sqrt(n), n/3))]; 1 for a constant series or fewer
+    than eight numbers.
 
     Examples
     --------
@@ -80,8 +85,16 @@ def optimal_block_length(x: object) -> BlockLength:
 def stationary_mean_variance(x: object, block: float) -> float:
     """Return the exact variance of the mean under the stationary bootstrap, times n.
 
-    Politis and Romano (1994), lemma 1, with p = 1 / block: no simulation.
+    R(0) + 2 sum_i b(i) R(i), b(i) = (1 - i/n) (1 - p)^i + (i/n) (1 - p)^(n-i), i = 1..n-1, with R the
+    autocovariance and p = 1 / block: no simulation. Politis and Romano (1994), lemma 1.
+
+    Examples
+    --------
+    >>> stationary_mean_variance([1.0, 3.0, 1.0, 3.0], 1.0)
+    1.0
     """
+    if not block >= 1.0:
+        raise ConfigError(f"block must be a number >= 1. Got {block!r}.")
     values = sample(x, least=1)
     n, keep = len(values), 1.0 - 1.0 / block
     deviation = values - values.mean()
@@ -95,7 +108,11 @@ def stationary_mean_variance(x: object, block: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Jackknife:
-    """Leave-one-out standard error, bias and acceleration (Efron and Tibshirani, 1993)."""
+    """Leave-one-out standard error, bias and acceleration.
+
+    With t_i the statistic without row i and t. their mean: sqrt((n-1)/n sum (t_i - t.)^2), (n-1) (t. - t) and
+    sum (t. - t_i)^3 / (6 (sum (t. - t_i)^2)^(3/2)); Efron and Tibshirani (1993), chapters 11 and 14.
+    """
 
     estimate: float
     standard_error: float
@@ -104,8 +121,15 @@ class Jackknife:
 
 
 def jackknife(x: object, statistic: Statistic) -> Jackknife:
-    """Return the jackknife of a statistic of rows of x (a series, or a table of observations)."""
-    values = np.asarray(x, dtype=float)
+    """Return the jackknife of a statistic of rows of x (a series, or a table of observations).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(jackknife([1.0, 2.0, 3.0, 4.0], np.mean).standard_error, 4)
+    0.6455
+    """
+    values = _observations(x)
     n = len(values)
     left = np.array([statistic(np.delete(values, row, axis=0)) for row in range(n)])
     deviation = left.mean() - left
@@ -121,7 +145,10 @@ def jackknife(x: object, statistic: Statistic) -> Jackknife:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A two-sided interval of the given level; `method` says how it was made."""
+    """A two-sided interval of the given level; `method` says how it was made.
+
+    `standard_error` is the standard deviation of the replicates (ddof 1).
+    """
 
     low: float
     high: float
@@ -149,12 +176,23 @@ def bootstrap_interval(  # noqa: PLR0913 - pinned, with two more
     statistic : callable
         Takes resampled observations, returns a number.
     method : {"percentile", "basic", "bca", "studentised"}
-        Efron and Tibshirani (1993), chapters 12-14; studentised by the jackknife error of each resample.
+        Efron and Tibshirani (1993), chapters 12 to 14, with t the estimate, q the quantiles of the replicates
+        t*, a = (1 - level) / 2. Percentile: (q_a, q_{1-a}). Basic: (2 t - q_{1-a}, 2 t - q_a). BCa: quantiles at
+        Phi(z0 + (z0 + z_a) / (1 - c (z0 + z_a))) and the same with z_{1-a}, z0 = Phi^-1 of the share of replicates
+        below t (ties count half), c the jackknife's acceleration. Studentised: t - s (quantiles of
+        (t* - t) / s*), s and s* jackknife errors.
     level : float
         Two-sided, in (0, 1).
     seed, n_bootstrap : int
+        Replicate i draws from stream i of the seed.
     block : float
-        Mean block of the stationary bootstrap; 1 is iid.
+        Mean block of the stationary bootstrap; 1 is iid. The jackknife behind BCa and studentised knows no
+        blocks: for dependent data use percentile or basic.
+
+    Raises
+    ------
+    ConfigError, DataInvalid
+        Options out of range; fewer than two observations, or NaN.
 
     Examples
     --------
@@ -163,10 +201,12 @@ def bootstrap_interval(  # noqa: PLR0913 - pinned, with two more
     >>> found.low < 9.5 < found.high
     True
     """
-    check_choice("method", method, ("percentile", "basic", "bca", "studentised"))
-    if not 0.0 < level < 1.0 or n_bootstrap < 2 or block < 1.0:
-        raise ConfigError(f"0 < level < 1, n_bootstrap >= 2, block >= 1. Got {level!r}, {n_bootstrap!r}, {block!r}.")
-    values = np.asarray(x, dtype=float)
+    check_choice("method", method, _INTERVALS)
+    check_share("level", level, open_ends=True)
+    check_bootstrap(n_bootstrap, seed)
+    if n_bootstrap < 2 or not block >= 1.0:
+        raise ConfigError(f"n_bootstrap >= 2 and block >= 1 are needed. Got {n_bootstrap!r} and {block!r}.")
+    values = _observations(x)
     estimate = float(statistic(values))
     law = block_law(len(values), kind="stationary", block=float(block))
     draws, pivots = np.empty(n_bootstrap), np.empty(n_bootstrap)
@@ -190,6 +230,12 @@ def bootstrap_interval(  # noqa: PLR0913 - pinned, with two more
     return Interval(low=low, high=high, estimate=estimate, standard_error=error, level=level, method=method)
 
 
+def _observations(x: object) -> np.ndarray:
+    """Finite observations, two at least: a series, or a row each."""
+    values = np.asarray(x, dtype=float)
+    return sample(values, least=2) if values.ndim < 2 else matrix(values)
+
+
 def _indices(seed: int, path: int, n: int, law: BlockLaw) -> np.ndarray:
     ((begins, sizes),) = draw_blocks(seed, n, law, first=path)
     steps = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -208,7 +254,9 @@ def _bca_tails(draws: np.ndarray, left_out: Jackknife, tails: tuple[float, float
 
 
 def monte_carlo_p_value(null: object, observed: float) -> float:
-    """Return (1 + #{null >= observed}) / (1 + B): never 0 (Davison and Hinkley, 1997).
+    """Return (1 + #{null >= observed}) / (1 + B): never 0.
+
+    B values under the null; the observed one counts as one of them. Davison and Hinkley (1997), section 4.2.
 
     Examples
     --------

@@ -1,31 +1,32 @@
 """Inference on Sharpe ratios. All are per period, not annualised; kurtosis is raw (normal = 3).
 
 Letters: SR observed ratio, SR* benchmark, T observations, g3 skewness, g4 kurtosis, N trials, V variance
-of the trials' ratios.
+of the trials' ratios, Phi and z_p the normal distribution and its quantile at p,
+v(SR) = 1 - g3 SR + (g4 - 1) / 4 SR^2 the variance of the estimated ratio times T (Mertens, 2002).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from outsample.checks import check_choice
-from outsample.errors import ConfigError, DataInvalid
+from outsample.errors import ConfigError
 from outsample.stats.moments import (
     ROUNDING,
+    check_share,
     default_lags,
     long_run_covariance,
     normal_cdf,
     normal_quantile,
     sample,
     shape_moments,
+    whole,
 )
 
 __all__ = [
-    "SharpeDifference",
     "autocorrelation_factor",
     "deflated_sharpe",
     "expected_maximum_sharpe",
@@ -33,7 +34,6 @@ __all__ = [
     "min_track_record_length",
     "planned_fdr",
     "probabilistic_sharpe",
-    "sharpe_difference",
     "sharpe_power",
     "sharpe_standard_error",
 ]
@@ -69,10 +69,20 @@ def sharpe_standard_error(  # noqa: PLR0913 - pinned
     returns : array-like, optional
         Returns per period; skewness and kurtosis are then estimated. Needed by "hac".
     method : {"mertens", "lo", "hac"}
-        Mertens (2002); Lo (2002) for iid normal; delta method with Newey-West covariance.
+        Mertens (2002): sqrt(v(SR) / T). Lo (2002), for iid normal returns: sqrt((1 + SR^2 / 2) / T). HAC, for
+        dependent ones (Lo, 2002, section on non-iid returns): sqrt(g' S g / T) with S the Newey-West covariance
+        of (r, r^2) and g = (m2, -m1 / 2) / s^3, the gradient of m1 / sqrt(m2 - m1^2).
     skewness, kurtosis : float
+        g3 and g4; estimated when `returns` are given.
     lags : int, optional
         Of the Newey-West covariance; by default ceil(4 (n/100)^(2/9)).
+
+    Raises
+    ------
+    ConfigError
+        Neither returns nor both of sharpe and n; "hac" without returns; negative lags.
+    DataInvalid
+        Returns with NaN, or fewer than two.
 
     Examples
     --------
@@ -86,7 +96,7 @@ def sharpe_standard_error(  # noqa: PLR0913 - pinned
         if sd <= ROUNDING * float(np.abs(x).max()):
             return math.nan
         if method == "hac":
-            return _hac_error(x, default_lags(len(x)) if lags is None else lags)
+            return _hac_error(x, default_lags(len(x)) if lags is None else whole("lags", lags, 0))
         sharpe, n = float(x.mean()) / sd, len(x)
         skewness, kurtosis = shape_moments(x)
     elif method == "hac":
@@ -122,8 +132,9 @@ def probabilistic_sharpe(
         Per-period ratio of n observations.
     benchmark, skewness, kurtosis : float
     variant : {"bailey2012", "lopezdeprado2025"}
-        Bailey and Lopez de Prado (2012): observed ratio in the variance, T - 1. Lopez de Prado, Lipton
-        and Zoonekynd (2025): variance under the null, T.
+        Bailey and Lopez de Prado (2012): Phi((SR - SR*) sqrt((T - 1) / v(SR))), the observed ratio in the
+        variance. Lopez de Prado, Lipton and Zoonekynd (2025): Phi((SR - SR*) sqrt(T / v(SR*))), the variance
+        under the null.
 
     Examples
     --------
@@ -149,7 +160,8 @@ def min_track_record_length(
 ) -> float:
     """Return the observations needed to believe that a ratio exceeds a benchmark.
 
-    inf at or below the benchmark. Bailey and Lopez de Prado (2012).
+    1 + v(SR) (z_c / (SR - SR*))^2 with c the confidence; inf at or below the benchmark. Bailey and Lopez de
+    Prado (2012).
 
     Examples
     --------
@@ -174,7 +186,14 @@ def expected_maximum_sharpe(n_trials: float, variance: float = 1.0, *, method: s
     variance : float
         Variance of the trials' ratios.
     method : {"approximation", "exact"}
-        Bailey and Lopez de Prado (2014), or the integral of the normal order statistic.
+        Bailey and Lopez de Prado (2014): sqrt(V) ((1 - e) z_{1 - 1/N} + e z_{1 - 1/(N E)}), with e = .5772...
+        (Euler-Mascheroni) and E = 2.718...; or the mean of the largest of N normals, sqrt(V) times the
+        integral of x N Phi(x)^(N-1) phi(x).
+
+    Raises
+    ------
+    ConfigError
+        Fewer than one trial, or a negative variance.
 
     Examples
     --------
@@ -208,7 +227,8 @@ def deflated_sharpe(
 ) -> float:
     """Return the probability that the true ratio is positive, given how many trials were made.
 
-    The probabilistic ratio against the expected maximum of the trials; Bailey and Lopez de Prado (2014).
+    The probabilistic ratio with SR* = `expected_maximum_sharpe` (N, V); Bailey and Lopez de Prado (2014). For one
+    trial it is the probabilistic ratio against 0.
 
     Examples
     --------
@@ -223,8 +243,8 @@ def deflated_sharpe(
 def min_backtest_length(n_trials: float, max_sharpe: float) -> float:
     """Return the length below which N trials without skill are expected to reach a ratio.
 
-    In years for an annual ratio, in periods for a per-period one. Bailey, Borwein, Lopez de Prado and
-    Zhu (2014).
+    (E[max_N] / SR)^2 with E[max_N] the expected maximum of N standard normals: in years for an annual ratio, in
+    periods for a per-period one. Bailey, Borwein, Lopez de Prado and Zhu (2014).
 
     Examples
     --------
@@ -247,13 +267,15 @@ def sharpe_power(
 ) -> float:
     """Return the power of the one-sided test of a ratio against a benchmark.
 
-    Lopez de Prado, Lipton and Zoonekynd (2025); the type II error is one minus it.
+    1 - Phi((SR_c - SR) / sqrt(v(SR) / T)) with the critical ratio SR_c = SR* + z_{1-alpha} sqrt(v(SR*) / T), for a
+    true ratio of SR = `sharpe`; the type II error is one minus it. Lopez de Prado, Lipton and Zoonekynd (2025).
 
     Examples
     --------
     >>> round(1 - sharpe_power(0.5, 24, skewness=-2.448, kurtosis=10.164), 3)
     0.315
     """
+    whole("n", n, 1)
     critical = benchmark + normal_quantile(1 - alpha) * _root(_variance(benchmark, skewness, kurtosis) / n)
     return 1.0 - normal_cdf((critical - sharpe) / _root(_variance(sharpe, skewness, kurtosis) / n))
 
@@ -266,19 +288,25 @@ def planned_fdr(p_true: float, *, alpha: float = 0.05, power: float = 0.8) -> fl
     p_true : float
         Share of strategies that are truly skilled, in [0, 1].
     alpha, power : float
-        Of the test. Lopez de Prado, Lipton and Zoonekynd (2025).
+        Of the test. With p = p_true: (1 - p) alpha / ((1 - p) alpha + p power); NaN when nothing is ever
+        rejected. Lopez de Prado, Lipton and Zoonekynd (2025).
 
     Examples
     --------
     >>> round(planned_fdr(0.05, alpha=0.05, power=0.685), 3)
     0.581
     """
+    for name, value in (("p_true", p_true), ("alpha", alpha), ("power", power)):
+        check_share(name, value)
     false, true = (1.0 - p_true) * alpha, p_true * power
     return false / (false + true) if false + true > 0.0 else math.nan
 
 
 def autocorrelation_factor(q: int, rho: float | Sequence[float]) -> float:
     """Return Lo's (2002) factor between the ratios of one period and of q periods.
+
+    eta(q) = q / sqrt(q + 2 sum_k (q - k) rho_k), k = 1..q-1; sqrt(q) without autocorrelation. NaN when the
+    variance of q periods would not be positive.
 
     Parameters
     ----------
@@ -292,7 +320,9 @@ def autocorrelation_factor(q: int, rho: float | Sequence[float]) -> float:
     >>> round(autocorrelation_factor(250, 0.1), 2)
     14.31
     """
-    lags = np.arange(1, q)
+    lags = np.arange(1, whole("q", q, 1))
+    if not (np.abs(np.asarray(rho, dtype=float)) <= 1.0).all():
+        raise ConfigError(f"Autocorrelations must be numbers in [-1, 1]. Got {rho!r}.")
     if isinstance(rho, int | float | np.number):
         correlations = float(rho) ** lags
     else:
@@ -301,52 +331,3 @@ def autocorrelation_factor(q: int, rho: float | Sequence[float]) -> float:
         correlations[: len(given)] = given
     inside = q + 2.0 * float(np.sum((q - lags) * correlations))
     return q / math.sqrt(inside) if inside > 0.0 else math.nan
-
-
-@dataclass(frozen=True, kw_only=True)
-class SharpeDifference:
-    """Test of the difference of two per-period Sharpe ratios; `p_value` is two-sided."""
-
-    difference: float
-    standard_error: float
-    z: float
-    p_value: float
-    method: str
-
-
-def sharpe_difference(a: object, b: object, *, method: str = "jkm", lags: int | None = None) -> SharpeDifference:
-    """Test whether two strategies on the same bars have the same Sharpe ratio.
-
-    Parameters
-    ----------
-    a, b : array-like [period]
-        Returns of equal length.
-    method : {"jkm", "ledoit_wolf"}
-        Jobson and Korkie (1981) with Memmel's (2003) correction, for iid normal returns (ddof 1); Ledoit
-        and Wolf (2008), delta method with Bartlett covariance (population moments).
-    lags : int, optional
-        Of the Bartlett covariance; 0 is iid.
-    """
-    check_choice("method", method, ("jkm", "ledoit_wolf"))
-    x, y = sample(a, least=3), sample(b, least=3)
-    if len(x) != len(y):
-        raise DataInvalid(f"Both series need the same bars. Got {len(x)} and {len(y)}.")
-    ddof = 1 if method == "jkm" else 0
-    if min(x.std() / np.abs(x).max(initial=1e-300), y.std() / np.abs(y).max(initial=1e-300)) <= ROUNDING:
-        raise DataInvalid("A series without variance has no Sharpe ratio.")
-    one, two = x.mean() / x.std(ddof=ddof), y.mean() / y.std(ddof=ddof)
-    if method == "jkm":
-        rho = float(np.corrcoef(x, y)[0, 1])
-        variance = (2 - 2 * rho + 0.5 * (one**2 + two**2 - 2 * one * two * rho**2)) / len(x)
-    else:
-        columns = np.column_stack([x, y, x**2, y**2])
-        covariance = long_run_covariance(columns, default_lags(len(x)) if lags is None else lags)
-        gx, gy = x.std() ** -3, y.std() ** -3
-        gradient = np.array(
-            [np.mean(x**2) * gx, -np.mean(y**2) * gy, -0.5 * x.mean() * gx, 0.5 * y.mean() * gy], dtype=float
-        )
-        variance = gradient @ covariance @ gradient / len(x)
-    difference, error = float(one - two), _root(float(variance))
-    z = difference / error if error > 0.0 else math.nan
-    p_value = 2.0 * normal_cdf(-abs(z)) if not math.isnan(z) else math.nan
-    return SharpeDifference(difference=difference, standard_error=error, z=z, p_value=p_value, method=method)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from outsample.checks import check_choice
 from outsample.errors import ConfigError
+from outsample.stats.moments import whole
 
 __all__ = ["CombinatorialPurged", "Split", "Window", "combinatorial_purged", "walk_forward_windows"]
 
@@ -40,12 +41,6 @@ class CombinatorialPurged:
     paths: tuple[tuple[int, ...], ...]
 
 
-def _whole(name: str, value: object, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ConfigError(f"{name} must be a whole number >= {least}. Got {value!r}.")
-    return int(value)
-
-
 def walk_forward_windows(  # noqa: PLR0913 - pinned
     n_or_index: int | pd.Index,
     *,
@@ -58,7 +53,7 @@ def walk_forward_windows(  # noqa: PLR0913 - pinned
     partial: str = "keep",
     align: str = "start",
 ) -> list[Window]:
-    """Return the windows of a walk-forward, oldest first.
+    """Return the windows of a walk-forward, oldest first; Pardo (2008), chapter 11.
 
     Parameters
     ----------
@@ -82,7 +77,7 @@ def walk_forward_windows(  # noqa: PLR0913 - pinned
     """
     check_choice("partial", partial, ("keep", "drop"))
     check_choice("align", align, ("start", "end"))
-    gap = _whole("purge", purge, 0) + _whole("embargo", embargo, 0)
+    gap = whole("purge", purge, 0) + whole("embargo", embargo, 0)
     step = test if step is None else step
     if any(isinstance(item, str) for item in (train, test, step)):
         if isinstance(n_or_index, int | np.integer) or not isinstance(n_or_index, pd.DatetimeIndex):
@@ -96,7 +91,7 @@ def walk_forward_windows(  # noqa: PLR0913 - pinned
         n = len(n_or_index)
     else:
         n = int(n_or_index) if isinstance(n_or_index, int | np.integer) else len(n_or_index)
-        sizes = (_whole("train", train, 1), _whole("test", test, 1), _whole("step", step, 1))
+        sizes = (whole("train", train, 1), whole("test", test, 1), whole("step", step, 1))
         bounds = _bars(n, sizes, gap, align)
     found = []
     for begin, end, stop in bounds:
@@ -160,7 +155,9 @@ def combinatorial_purged(
     purge : int
         Bars left out of training on both sides of each contiguous test segment.
     embargo : int
-        Further bars left out after each test segment. Lopez de Prado (2018), chapter 12.
+        Further bars left out after each test segment. Lopez de Prado (2018), chapters 7 and 12: with N groups
+        and k test groups there are C(N, k) splits, each group is tested in C(N-1, k-1) of them, and these
+        make up that many paths.
 
     Examples
     --------
@@ -168,9 +165,9 @@ def combinatorial_purged(
     >>> len(made.splits), len(made.paths)
     (15, 5)
     """
-    groups, chosen = _whole("n_groups", n_groups, 2), _whole("n_test", n_test, 1)
-    before, after = _whole("purge", purge, 0), _whole("embargo", embargo, 0)
-    if chosen >= groups or groups > _whole("n", n, 2):
+    groups, chosen = whole("n_groups", n_groups, 2), whole("n_test", n_test, 1)
+    before, after = whole("purge", purge, 0), whole("embargo", embargo, 0)
+    if chosen >= groups or groups > whole("n", n, 2):
         raise ConfigError(f"n_test < n_groups <= n is needed. Got {n_test}, {n_groups}, {n}.")
     edges = np.linspace(0, n, groups + 1).round().astype(int)
     splits, supply = [], [[] for _ in range(groups)]  # type: tuple[list[Split], list[list[int]]]
