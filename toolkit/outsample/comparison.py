@@ -14,7 +14,7 @@ from outsample.report import formats
 from outsample.report.document import Document, Table, table_of
 from outsample.result import Result, Shown
 from outsample.stats import sharpe_difference
-from outsample.stats.sharpe import SharpeDifference
+from outsample.stats.difference import SharpeDifference
 
 __all__ = ["Comparison", "compare"]
 
