@@ -15,7 +15,7 @@ from outsample.errors import ConfigError, DataInvalid
 from outsample.research.bootstrap_run import Paths, run_paths
 from outsample.research.bootstrap_table import PERCENTILES, bootstrap_table
 from outsample.stats import optimal_block_length
-from outsample.stats.moments import ROUNDING
+from outsample.stats.moments import ROUNDING, check_bootstrap, check_share, whole
 
 __all__ = ["Bootstrap", "bootstrap", "trade_fractions"]
 
@@ -145,6 +145,8 @@ def bootstrap(  # noqa: PLR0913 - pinned, with what a result knows by itself
     ['sharpe', 'cagr']
     """
     _check(method, n_paths, level, seed)
+    if n_jobs is not None:
+        whole("n_jobs", n_jobs, 1)
     returns, year, rate = _source(returns_or_result, method, periods_per_year, risk_free)
     x = returns.to_numpy(dtype=float)
     if len(x) < 2 or not np.isfinite(x).all():
@@ -200,12 +202,9 @@ def _check(method: str, n_paths: int, level: float, seed: int) -> None:
             hint="Use method='stationary'; method='trade_order' shows what the order of trades does to the drawdown.",
         )
     check_choice("method", method, tuple(_METHODS))
-    if isinstance(n_paths, bool) or not isinstance(n_paths, int | np.integer) or n_paths < 1:
-        raise ConfigError(f"n_paths must be a whole number >= 1. Got {n_paths!r}.")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-        raise ConfigError(f"seed must be a whole number in [0, 2^63). Got {seed!r}.")
-    if not 0.0 < level < 1.0:
-        raise ConfigError(f"level must be in (0, 1). Got {level!r}.")
+    whole("n_paths", n_paths, 1)
+    check_bootstrap(1, seed)
+    check_share("level", level, open_ends=True)
 
 
 def _source(source: Any, method: str, year: float | None, risk_free: float | None) -> tuple[pd.Series, float, float]:  # noqa: ANN401 - duck-typed, as documented
@@ -213,12 +212,13 @@ def _source(source: Any, method: str, year: float | None, risk_free: float | Non
     conventions = getattr(getattr(getattr(source, "outcome", None), "request", None), "resolved_conventions", None)
     known = conventions or getattr(source, "simulation", source)
     bars = year or float(getattr(known, "periods_per_year", None) or 252.0)
-    if not bars > 0.0:
-        raise ConfigError(f"periods_per_year must be a number > 0. Got {year!r}.")
+    rate = float(getattr(conventions, "risk_free", 0.0) if risk_free is None else risk_free)
+    if not bars > 0.0 or not rate > -1.0:
+        raise ConfigError(f"periods_per_year > 0 and risk_free > -1 are needed. Got {year!r} and {risk_free!r}.")
     held = getattr(source, "returns", source)
     returns = held if isinstance(held, pd.Series) else pd.Series(np.asarray(held, dtype=float))
     if not method.startswith("trade"):
-        return returns, bars, float(getattr(conventions, "risk_free", 0.0) if risk_free is None else risk_free)
+        return returns, bars, rate
     if hasattr(source, "trades"):
         fractions = trade_fractions(source)
         return fractions, len(fractions) * bars / len(returns), 0.0
