@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from outsample_widgets.chart import chart
+from outsample_widgets.dashboard import dashboard
 from outsample_widgets.explain import explain_day
 from outsample_widgets.explore import explore
 from outsample_widgets.fan import fan
 from outsample_widgets.folds import folds
+from outsample_widgets.runs import runs
 
-__all__ = ["chart", "explain_day", "explore", "fan", "folds"]
+__all__ = ["chart", "dashboard", "explain_day", "explore", "fan", "folds", "runs"]

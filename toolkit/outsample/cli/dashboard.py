@@ -1,0 +1,65 @@
+"""``outsample dashboard``: the widgets as an application, served by Voila on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from outsample.cli.common import DONE
+
+if TYPE_CHECKING:
+    from outsample.cli.common import Commands
+
+__all__ = ["add", "command_line"]
+
+
+def add(commands: Commands) -> None:
+    """Add the commands of this module."""
+    parser = commands.add_parser(
+        "dashboard",
+        help="submit, watch and compare runs in the browser",
+        description="Serve the dashboard with Voila on the loopback address, with a token that is printed.",
+        epilog="Example: outsample dashboard --store team.db --theme dark. Exit codes: 0 ended, 2 could not start "
+        "(Voila is not installed: pip install 'outsample[lab]').",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--port", type=int, default=8866, help="port on 127.0.0.1 (default 8866; the next free one)")
+    parser.add_argument("--store", metavar="URL", help="the store to show (default: the configured one)")
+    parser.add_argument("--theme", choices=("light", "dark"), default="light")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    parser.set_defaults(command=_dashboard)
+
+
+def command_line(parsed: argparse.Namespace, notebook: str) -> list[str]:
+    """Return the command that serves a notebook: loopback only, a token, no tracebacks to the page."""
+    import sys
+
+    command = [sys.executable, "-m", "voila", notebook, f"--port={parsed.port}", f"--theme={parsed.theme}"]
+    command += ["--Voila.ip=127.0.0.1", "--Voila.auto_token=True", "--show_tracebacks=False"]
+    return [*command, "--no-browser"] if parsed.no_browser else command
+
+
+def _dashboard(parsed: argparse.Namespace) -> int:
+    import subprocess
+    from importlib.resources import as_file, files
+    from importlib.util import find_spec
+
+    from outsample.errors import ConfigError, MissingExtra
+
+    if find_spec("voila") is None:
+        raise MissingExtra("voila", "lab")
+    if not 0 < parsed.port < 65536:
+        raise ConfigError(f"--port must be in 1..65535. Got {parsed.port}.")
+    environment = dict(os.environ)
+    if parsed.store:
+        environment["OUTSAMPLE_STORE"] = parsed.store
+    with as_file(files("outsample_widgets").joinpath("dashboard.ipynb")) as notebook:
+        # Not in this process: Voila reads its own command line and installs its own signal handlers.
+        server = subprocess.Popen(command_line(parsed, str(notebook)), env=environment)  # noqa: S603 - our own
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            server.terminate()
+            server.wait()
+            return DONE

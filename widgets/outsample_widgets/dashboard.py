@@ -1,0 +1,47 @@
+"""`dashboard`: the widgets put together as an application."""
+
+from __future__ import annotations
+
+import ipywidgets
+
+from outsample.archive import Store
+from outsample.result import Result
+from outsample_widgets.chart import chart
+from outsample_widgets.explain import explain_day
+from outsample_widgets.runs import Runs
+
+__all__ = ["Dashboard", "dashboard"]
+
+
+class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
+    """The widget of `dashboard`: one tab each for sending, watching, results and goldens.
+
+    Attributes
+    ----------
+    store : Store
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._opened = ipywidgets.VBox([])
+        results = ipywidgets.VBox([Runs(store, on_open=self.open), self._opened])
+        self._tabs = ipywidgets.Tab(children=[results], titles=("Results",))
+        super().__init__([self._tabs])
+
+    def open(self, result: Result) -> None:
+        """Show a result below the table: its chart, and its days."""
+        before = self._opened.children
+        self._opened.children = (chart(result), explain_day(result))
+        for widget in before:
+            widget.close()
+
+
+def dashboard(store: Store | None = None) -> Dashboard:
+    """Return the widgets as an application, for a cell, a notebook served by Voila, or `outsample dashboard`.
+
+    Parameters
+    ----------
+    store : Store, optional
+        None: the configured one.
+    """
+    return Dashboard(Store.open() if store is None else store)
