@@ -13,7 +13,7 @@ SOURCES = {"outsample": ROOT / "toolkit" / "outsample", "outsample_widgets": ROO
 # A module imports from a layer above it in this list, or from what stands left of it in its own.
 LAYERS: list[list[str]] = [
     ["errors"],
-    ["jit", "canonical", "checks", "config", "settings", "model"],
+    ["jit", "canonical", "checks", "config", "settings", "logs", "model"],
     ["data", "strategy"],
     ["validation", "stats", "engine", "metrics"],
     ["sandbox"],

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from outsample import errors
 from outsample.config import Conventions, Costs, Execution, SandboxPolicy
 from outsample.data import Dataset, load
+from outsample.house import house_notes
 from outsample.known import Known
 from outsample.model import Positions
 from outsample.pipeline import Executor, Outcome, execute, run
@@ -156,7 +157,7 @@ def make_request(  # noqa: PLR0913 - gathers what the rims parse
         benchmark=benchmark,
         alpha=alpha,
         seed=seed,
-        policy=sandbox or SandboxPolicy(),
+        policy=sandbox or settings.policy(),
     )
 
 
@@ -192,6 +193,7 @@ def run_request(  # noqa: PLR0913 - gathers what the rims ask for
         outcome = known or run(request, on_stage=on_stage, execute=execute, cancel=cancel)
         if not use_cache:
             _known.check(outcome, ledger)
+        notes = (*notes, *house_notes(outcome))
     except errors.OutsampleError as error:
         record(ledger, failed_trial(request, error))
         raise

@@ -141,7 +141,18 @@ def _strategies(rows: Sequence[Row]) -> Table:
         )
         for row in rows
     )
-    columns = ("#", "strategy", "level", "category", "total return", "Sharpe", "drawdown", "trades", "seconds", "why")
+    columns = (
+        "#",
+        "strategy",
+        "level",
+        "category",
+        "total return",
+        "Sharpe ratio",
+        "drawdown",
+        "trades",
+        "seconds",
+        "why",
+    )
     return Table(title="Strategies", columns=columns, rows=lines, numeric=frozenset({0, 4, 5, 6, 7, 8}))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -62,7 +63,10 @@ class Pool(Generic[T, R]):
                     finished.put((place, None, error))
 
         threads = [
-            threading.Thread(target=loop, name=f"outsample-batch-{number}", daemon=True)
+            # With the context of the caller: what it bound to its log lines.
+            threading.Thread(
+                target=contextvars.copy_context().run, args=(loop,), name=f"outsample-batch-{number}", daemon=True
+            )
             for number in range(min(self._threads, len(items)))
         ]
         for thread in threads:

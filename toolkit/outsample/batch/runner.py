@@ -22,6 +22,7 @@ from outsample.batch.rows import Finished, Row, row_of_error, row_of_result
 from outsample.classify import classify_error, classify_success
 from outsample.config import SandboxPolicy
 from outsample.data import Dataset, load
+from outsample.logs import span
 from outsample.metrics import Metrics
 from outsample.model import ErrorCategory, ExecutionResult, Status, Verdict
 from outsample.pipeline import Executor, execute
@@ -30,6 +31,7 @@ from outsample.result import Result
 from outsample.settings import load_settings
 from outsample.store import Store
 from outsample.strategy import Strategy
+from outsample.trials import ledger_of
 
 __all__ = ["Components", "run_many"]
 
@@ -102,7 +104,8 @@ def run_many(  # noqa: PLR0913 - pinned by the public interface
         Folders in folders too.
     components : Components, optional
     **options
-        params, engine, benchmark, conventions, seed, and options of ``sim`` for every strategy.
+        params (a strategy that lacks one fails), engine, benchmark, alpha, conventions, seed, and options of
+        ``sim`` for every strategy.
 
     Returns
     -------
@@ -127,17 +130,20 @@ def run_many(  # noqa: PLR0913 - pinned by the public interface
     limits = policy or settings.batch_policy()
     capacity = capacity_of(parallel if parallel is not None else settings.parallel.workers, limits)
     parts = components or Components(retry=Retry(**dataclasses.asdict(settings.retry)))
-    opened = functools.partial(load, data) if isinstance(data, str) else lambda: data
-    dataset, _ = parts.retry.call(opened)
+    dataset, _ = parts.retry.call(lambda: load(data, store=ledger_of(store)[0]) if isinstance(data, str) else data)
     job = _Job(
         data=dataset,
         make=_maker(dataset, limits, options),
         run={"lookahead": lookahead, "store": store, "use_cache": use_cache},
         parts=parts,
     )
-    job.make(Strategy("position = 0"))  # options that are not allowed are an error of the call, not of each strategy
+    # Options that are not allowed are an error of the call, not of each strategy; parameters are each one's own.
+    _maker(dataset, limits, {**options, "params": None})(Strategy("position = 0"))
     batch = _Batch(job=job, on_result=on_result, total=len(entries))
-    ended = batch.work(entries, threads=capacity.parallel)
+    _log.info("batch of %d strategies on %s, %d at once", len(entries), dataset.name, capacity.parallel)
+    with span("outsample.batch", strategies=len(entries), parallel=capacity.parallel):
+        ended = batch.work(entries, threads=capacity.parallel)
+    _log.info("batch ended%s after %.1f s", f" early ({ended})" if ended else "", time.perf_counter() - began)
     return parts.reporter(
         rows=batch.ordered(),
         total=len(entries),
@@ -151,17 +157,15 @@ def run_many(  # noqa: PLR0913 - pinned by the public interface
     )
 
 
-_REQUEST_NAMES = ("params", "engine", "benchmark", "conventions", "seed")
+_REQUEST_NAMES = ("alpha", "benchmark", "conventions", "engine", "params", "seed")
 
 
 def _maker(data: Dataset, policy: SandboxPolicy, options: Mapping[str, object]) -> Callable[[Strategy], Request]:
     named: dict[str, Any] = {name: options[name] for name in _REQUEST_NAMES if name in options}
-    params = named.pop("params", None) or {}
     of_sim = {name: value for name, value in options.items() if name not in _REQUEST_NAMES}
 
     def make(strategy: Strategy) -> Request:
-        known = {name: value for name, value in params.items() if name in strategy.parameters} if params else None
-        return api.make_request(strategy, data, params=known, options=of_sim, sandbox=policy, **named)
+        return api.make_request(strategy, data, options=of_sim, sandbox=policy, **named)
 
     return make
 
@@ -285,7 +289,10 @@ class _Batch:
         return self.cause
 
     def _one(self, place: int, entry: Entry, stop: threading.Event) -> Finished:
-        finished = self.job.one(place, entry, stop)
+        with span("outsample.strategy", place=place, strategy=entry.name):
+            finished = self.job.one(place, entry, stop)
+        row = finished.row
+        _log.info("%s: %s %s", entry.place, row.level.name, row.category or "")
         with self.lock:
             self._count(finished)
             if self.faults >= FAULTS_IN_A_ROW and not self.cause:

@@ -137,7 +137,8 @@ _TEXTS: tuple[tuple[ErrorCategory, tuple[str, ...]], ...] = (
     (
         ErrorCategory.VALIDATION,
         (
-            r"驗證(?:失敗|錯誤)|验证(?:失败|错误)|參數(?:錯誤|無效|不合法)|参数(?:错误|无效|不合法)|is not a valid|must be (?:one of|a)\b",
+            r"驗證(?:失敗|錯誤)|验证(?:失败|错误)|參數(?:錯誤|無效|不合法)|参数(?:错误|无效|不合法)",
+            r"is not a valid|must be (?:one of|a)\b",
         ),
     ),
     (ErrorCategory.LOOKAHEAD, (r"look-?ahead|前視偏差|前视偏差|未來函數|未来函数|偷看未來|偷看未来",)),

@@ -1,98 +1,98 @@
-"""``outsample run``: backtest strategy files."""
+"""``outsample run``: backtest strategy files, one or a thousand."""
 
 from __future__ import annotations
 
 import argparse
-import sys
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from outsample.cli.common import CANNOT_RUN, COULD_NOT_RUN, DONE, FAILED
-from outsample.errors import ConfigError, OutsampleError
+from outsample.errors import ConfigError
 
 if TYPE_CHECKING:
+    from outsample.batch import Retry
     from outsample.cli.common import Commands
+    from outsample.config import SandboxPolicy
+    from outsample.settings import Settings
 
 __all__ = ["add"]
 
 
 def add(commands: Commands) -> None:
     """Add the commands of this module."""
-    _add_run(commands)
-
-
-def _add_run(commands: Commands) -> None:
     from outsample.notebook.arguments import add_run_options
 
     run = commands.add_parser(
         "run",
         help="backtest strategy files",
-        description="Backtest strategy files (.py, or the %%backtest cells of .ipynb).",
-        epilog="Example: outsample run golden_cross.py --data sample --params fast=30 --html report.html",
+        description="Backtest strategies: .py files, the %%backtest cells of .ipynb files, and folders of them.",
+        epilog="Example: outsample run strategies/ --data sample --parallel 4 --json out.json --html report.html. "
+        "Exit codes: 0 all executed, 1 some failed, 2 could not run, 130 interrupted.",
         allow_abbrev=False,
     )
-    run.add_argument("paths", nargs="+", metavar="FILE", help=".py or .ipynb")
+    run.add_argument("paths", nargs="+", metavar="PATH", help="a .py or .ipynb file, or a folder of them")
+    run.add_argument("-r", "--recursive", action="store_true", help="folders in folders too")
+    run.add_argument("--limit", type=int, metavar="K", help="only the first K strategies")
+    run.add_argument("--parallel", type=int, metavar="N", help="sandboxes at once; default: one per core")
     add_run_options(run)
-    run.add_argument("--json", metavar="FILE", help="write the result as JSON")
+    run.add_argument("--meta", action="append", default=[], metavar="K=V", help="a value for every row of the report")
+    run.add_argument("--retry", type=int, metavar="N", help="further attempts after faults of the machine")
+    run.add_argument("--config", metavar="FILE", help="settings file instead of outsample.yaml")
+    run.add_argument("--json", metavar="FILE", help="write the report as JSON")
     run.add_argument("--markdown", metavar="FILE", help="write the report as Markdown")
     run.add_argument("--html", metavar="FILE", help="write the report as a self-contained page")
+    run.add_argument("--notify", metavar="CMD", help="run this command at the end, with the summary on its input")
+    run.add_argument("--debug", action="store_true", help="show the log, with tracebacks of faults of outsample")
     run.set_defaults(command=_run)
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    found = [pair for path in parsed.paths for pair in _strategies(path)]
-    outcomes = [_run_one(name, strategy, parsed) for name, strategy in found]
-    if all(isinstance(strategy, OutsampleError) for _, strategy in found):
-        return COULD_NOT_RUN
-    return DONE if all(outcomes) else FAILED
+    from outsample.cli.configuring import configured
+
+    with configured(parsed.config, debug=parsed.debug) as settings:
+        return _run_with(parsed, settings)
 
 
-def _strategies(path: str) -> list[tuple[str, object]]:
-    """Name and strategy, or the error that reading it raised: one bad file never stops the rest."""
-    from outsample.strategy import Strategy
-    from outsample.strategy.cells import notebook_cells
+def _run_with(parsed: argparse.Namespace, settings: Settings) -> int:
+    from outsample.batch import Components, gather, run_many
+    from outsample.cli.showing import Show, notify
+    from outsample.notebook.arguments import options_of, parameters
 
-    try:
-        if path.endswith(".ipynb"):
-            cells = list(notebook_cells(Path(path)))
-            if not cells:
-                return [(path, ConfigError(f"{path} has no %%backtest cell."))]
-            return [(f"{path}: {name}", Strategy.from_source(source, name)) for name, source in cells]
-        return [(path, Strategy.from_file(path))]
-    except OutsampleError as error:
-        return [(path, error)]
-
-
-def _run_one(name: str, strategy: object, parsed: argparse.Namespace) -> bool:
-    from outsample import api
-    from outsample.notebook.arguments import options_of, parameters, policy_of
-    from outsample.notebook.failure import describe
-    from outsample.settings import load_settings
-    from outsample.strategy import Strategy
-
-    if not isinstance(strategy, Strategy):
-        print(f"{name}\n{strategy}\n", file=sys.stderr)
-        return False
-    try:
-        request = api.make_request(
-            strategy,
-            parsed.data or load_settings().dataset,
+    if parsed.limit is not None and parsed.limit < 1:
+        raise ConfigError(f"--limit must be a whole number >= 1. Got {parsed.limit}.")
+    meta = {name: str(value) for name, value in parameters(parsed.meta).items()}
+    entries = gather([Path(path) for path in parsed.paths], recursive=parsed.recursive, meta=meta)[: parsed.limit]
+    named = {name: getattr(parsed, name) for name in ("alpha", "benchmark") if getattr(parsed, name, None) is not None}
+    with Show(parsed, entries, progress=settings.progress) as show:
+        report = run_many(
+            entries,
+            parsed.data or settings.dataset,
+            parallel=parsed.parallel,
+            policy=_policy(parsed, settings),
+            on_result=show.finished,
+            lookahead=False if parsed.no_lookahead else "auto",
+            use_cache=not parsed.no_cache,
+            components=Components(retry=_retry(parsed, settings)),
             params=parameters(parsed.params),
-            options=options_of(parsed),
-            sandbox=policy_of(parsed),
             engine=parsed.engine,
-            benchmark=parsed.benchmark,
             seed=parsed.seed,
+            **{**named, **options_of(parsed)},
         )
-        result = api.run_request(request, lookahead=False if parsed.no_lookahead else "auto")
-    except CANNOT_RUN:
-        raise
-    except OutsampleError as error:
-        print(f"{describe(error, strategy.source, place=name)}\n", file=sys.stderr)
-        return False
-    print(result, end="\n\n")
-    for option, text in (("json", result.to_json), ("markdown", result.to_markdown), ("html", result.to_html)):
-        if getattr(parsed, option):
-            Path(getattr(parsed, option)).write_text(text(), encoding="utf-8")
-            print(f"{option}: {getattr(parsed, option)}")
-    return True
+    code = show.report(report)
+    if parsed.notify:
+        notify(parsed.notify, report, code)
+    return code
+
+
+def _policy(parsed: argparse.Namespace, settings: Settings) -> SandboxPolicy:
+    changes: dict[str, Any] = {"timeout": parsed.timeout, "memory_mb": parsed.memory}
+    changes["require"] = "process-only" if parsed.trust else None
+    given = {name: value for name, value in changes.items() if value is not None}
+    return dataclasses.replace(settings.batch_policy(), **given)
+
+
+def _retry(parsed: argparse.Namespace, settings: Settings) -> Retry:
+    from outsample.batch import Retry
+
+    retry = Retry(**dataclasses.asdict(settings.retry))
+    return retry if parsed.retry is None else dataclasses.replace(retry, attempts=parsed.retry + 1)
