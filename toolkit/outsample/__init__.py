@@ -58,7 +58,7 @@ _HOMES = {
     "outsample.research.lookahead": ("LookaheadReport", "check_lookahead"),
     "outsample.result": ("Result", "Sweep", "WalkForward"),
     "outsample.sandbox": ("run_sandboxed",),
-    "outsample.store": ("Store",),
+    "outsample.archive": ("Store",),
     "outsample.strategy": ("Parameter", "Strategy"),
     "outsample.validation": ("Finding", "validate"),
 }
@@ -145,6 +145,7 @@ __all__ = [
 if TYPE_CHECKING:
     from outsample.alpha import AlphaResult, alpha_backtest
     from outsample.api import backtest, sweep, walk_forward
+    from outsample.archive import Store
     from outsample.batch import BatchReport, run_many
     from outsample.classify import Judgement, classify_batch, classify_error, classify_success
     from outsample.comparison import Comparison, compare
@@ -181,7 +182,6 @@ if TYPE_CHECKING:
     from outsample.research.lookahead import LookaheadReport, check_lookahead
     from outsample.result import Result, Sweep, WalkForward
     from outsample.sandbox import run_sandboxed
-    from outsample.store import Store
     from outsample.strategy import Parameter, Strategy
     from outsample.validation import Finding, validate
 

@@ -1,8 +1,9 @@
-"""``outsample runs``: what the store knows."""
+"""``outsample runs`` and ``outsample purge``: what the store knows, and removing what is old."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from typing import TYPE_CHECKING
 
 from outsample.cli.common import DONE
@@ -16,11 +17,14 @@ __all__ = ["add"]
 def add(commands: Commands) -> None:
     """Add the commands of this module."""
     _add_runs(commands)
+    _add_purge(commands)
 
 
 def _add_runs(commands: Commands) -> None:
     runs = commands.add_parser("runs", help="list recorded results", allow_abbrev=False)
     runs.add_argument("name", nargs="?", help="only strategies of this name")
+    runs.add_argument("--since", help="only runs since this date")
+    runs.add_argument("--order-by", default="-created_at", help="a column; with a leading minus the largest first")
     runs.add_argument("--limit", type=int, default=20)
     runs.add_argument("--json", action="store_true", help="print JSON")
     runs.set_defaults(command=_runs)
@@ -30,6 +34,33 @@ def _runs(parsed: argparse.Namespace) -> int:
     from outsample.trials import default_store
 
     columns = ["created_at", "name", "dataset", "sharpe", "total_return", "max_drawdown", "success_level", "status"]
-    table = default_store().runs(name=parsed.name, limit=parsed.limit)[columns]
+    columns.append("result_key")
+    found = default_store().runs(name=parsed.name, since=parsed.since, order_by=parsed.order_by, limit=parsed.limit)
+    table = found[columns]
+    if not parsed.json:
+        table = table.assign(result_key=table["result_key"].str[:12])
     print(table.to_json(orient="records", date_format="iso") if parsed.json else table.to_string(index=False))
+    return DONE
+
+
+def _add_purge(commands: Commands) -> None:
+    text = "remove old results and their files; trials stay, and so does what a golden result names"
+    purge = commands.add_parser("purge", help=text, description=text, allow_abbrev=False)
+    purge.add_argument("--older-than", required=True, metavar="AGE", help="for example 90d, 12w, 36h")
+    purge.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    purge.add_argument("--store", help="file or URL; default: the configured store")
+    purge.add_argument("--json", action="store_true", help="print JSON")
+    purge.set_defaults(command=_purge)
+
+
+def _purge(parsed: argparse.Namespace) -> int:
+    from outsample.archive import Store
+
+    with Store.open(parsed.store) as store:
+        found = store.purge(parsed.older_than, dry_run=parsed.dry_run)
+    if parsed.json:
+        print(json.dumps({"keys": found.keys, "bytes": found.bytes, "dry_run": found.dry_run}))
+    else:
+        verb = "would be removed" if found.dry_run else "removed"
+        print(f"{len(found.keys)} results, {found.bytes:,} bytes {verb}")
     return DONE

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from outsample.errors import MissingExtra, StoreError
 from outsample.settings import load_settings
+from outsample.store.opening import prepare
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -69,6 +70,15 @@ class Database:
         MissingExtra
             PostgreSQL is asked for and psycopg is not installed.
         """
+        return cls._opened(url, prepare_tables=True)
+
+    @classmethod
+    def unprepared(cls, url: str | Path | None = None) -> Self:
+        """Open a store of whatever version, without making, upgrading or refusing its tables."""
+        return cls._opened(url, prepare_tables=False)
+
+    @classmethod
+    def _opened(cls, url: str | Path | None, *, prepare_tables: bool) -> Self:
         import sqlalchemy as sa
 
         resolved = resolve_url(url)
@@ -79,7 +89,10 @@ class Database:
                 path.parent.mkdir(parents=True, exist_ok=True)
             database = cls(_engine(resolved, path), shown, path)
             try:
-                database._prepare()
+                if prepare_tables:
+                    prepare(database.engine, path, shown)
+                else:
+                    database.engine.connect().close()
             except BaseException:
                 database.close()
                 raise
@@ -90,11 +103,6 @@ class Database:
                 hint="Set OUTSAMPLE_STORE to a file in a folder that you may write to, or to a database that answers.",
             ) from error
         return database
-
-    def _prepare(self) -> None:
-        from outsample.store.opening import prepare
-
-        prepare(self.engine, self.path, self.url)
 
     @cached_property
     def folder(self) -> Path:

@@ -53,15 +53,16 @@ def write_long(path: Path, frame: pd.DataFrame, value: str, *, compression: str 
     """
     import pyarrow as pa
 
-    values = frame.to_numpy(dtype=np.float64)
-    rows, columns = np.nonzero(values != 0.0)  # NaN differs from zero too
+    values = np.ascontiguousarray(frame.to_numpy(dtype=np.float64)).ravel()
+    places = np.flatnonzero(values != 0.0)  # NaN differs from zero too
+    rows, columns = np.divmod(places.astype(np.int32 if values.size < 2**31 else np.int64), max(frame.shape[1], 1))
     name, dates = _dates(pd.DatetimeIndex(frame.index))
     table = pa.table(
         {
-            # Dictionaries write a date and a symbol once, and each row as a small number.
-            name: pa.DictionaryArray.from_arrays(pa.array(rows.astype(np.int32)), dates),
-            "symbol": pa.DictionaryArray.from_arrays(pa.array(columns.astype(np.int32)), _symbols(frame.columns)),
-            value: pa.array(values[rows, columns]),
+            # A dictionary of moments would lose their zone on the way through the file.
+            name: dates.take(pa.array(rows)),
+            "symbol": pa.DictionaryArray.from_arrays(pa.array(columns), _symbols(frame.columns)),
+            value: pa.array(values[places]),
         }
     )
     _write(path, table, compression, dictionary=[name, "symbol"])
@@ -97,19 +98,17 @@ def read_wide(path: Path, shape: Mapping[str, Any]) -> pd.DataFrame:
 
     stamps = np.asarray(shape["dates"], dtype=np.int64)
     columns = pd.Index(shape["symbols"], dtype=shape["symbols_dtype"], name=shape["columns_name"])
-    table = pq.read_table(path, memory_map=False)
-    values = np.zeros((len(stamps), len(columns)))
+    table = pq.read_table(path, memory_map=False, read_dictionary=["symbol"])
+    values = np.zeros(len(stamps) * len(columns))
     if table.num_rows:
-        moments = _moments(_column(table.column(0)))
         coarse = stamps // 1_000_000 * 1_000_000 if table.column_names[0] == "date" else stamps
-        rows = pd.Index(coarse).get_indexer(pd.Index(moments))
-        known = pd.Index(columns.map(str)) if columns.dtype.kind not in "iu" else columns
-        places = known.get_indexer(pd.Index(_column(table.column(1)).to_numpy()))
-        values[rows, places] = table.column(2).to_numpy()
+        rows = _places(table.column(0), pd.Index(coarse))
+        values[rows * len(columns) + _symbol_places(table.column(1), columns)] = table.column(2).to_numpy()
     index = pd.DatetimeIndex(stamps.view("datetime64[ns]")).as_unit(shape["unit"])
     if shape["zone"] is not None:
         index = index.tz_localize("UTC").tz_convert(shape["zone"])
-    frame = pd.DataFrame(values, index=index.rename(shape["index_name"]), columns=columns, copy=False)
+    grid = values.reshape(len(stamps), len(columns))
+    frame = pd.DataFrame(grid, index=index.rename(shape["index_name"]), columns=columns, copy=False)
     return frame.astype(bool) if shape["dtype"] == "bool" else frame
 
 
@@ -188,10 +187,31 @@ def _column(column: pa.ChunkedArray) -> pd.Series:
     return pd.Series(column.to_numpy())
 
 
-def _moments(series: pd.Series) -> np.ndarray[Any, Any]:
-    index = pd.DatetimeIndex(series)
-    plain = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
-    return plain.as_unit("ns").asi8
+def _places(column: pa.ChunkedArray, stamps: pd.Index) -> np.ndarray[Any, Any]:
+    """Row of each stamp; stamps come in runs, and each run is looked up once."""
+    import pyarrow as pa
+
+    moments = column.cast(pa.timestamp("ns", tz=getattr(column.type, "tz", None))).to_numpy().view(np.int64)
+    starts = np.flatnonzero(np.diff(moments, prepend=moments[0] - 1))
+    found = stamps.get_indexer(pd.Index(moments[starts]))
+    return np.repeat(found, np.diff(starts, append=len(moments)))
+
+
+def _symbol_places(column: pa.ChunkedArray, columns: pd.Index) -> np.ndarray[Any, Any]:
+    """Column of each symbol; text is looked up once per different symbol."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type):
+        return columns.get_indexer(pd.Index(column.to_numpy()))
+    known = pd.Index([str(item) for item in columns], dtype=object)
+    merged = column.unify_dictionaries().combine_chunks()
+    parts = merged.chunks if isinstance(merged, pa.ChunkedArray) else [merged]
+    return np.concatenate(
+        [
+            known.get_indexer(pd.Index(part.dictionary.to_pylist(), dtype=object))[part.indices.to_numpy()]
+            for part in parts
+        ]
+    )
 
 
 def _write(path: Path, table: pa.Table, compression: str, dictionary: list[str] | None = None) -> None:

@@ -98,6 +98,23 @@ def publish(database: Database, outcome: Outcome, options: Publishing | None = N
     job = how.job_id or job_id_of("backtest", outcome.key, request.strategy.values)
     target = database.folder / "results" / job / str(how.attempt)
     compare(database, outcome)
+    for _ in range(3):
+        _place(database, outcome, target, how, job)
+        step("row")
+        with database.begin() as connection:
+            # A purge of the old result may have taken the folder away before this transaction began.
+            if not target.is_dir():
+                continue
+            row = run_row(target, target.relative_to(database.folder))
+            upsert_run(connection, row, {name: row[name] for name in row if name not in _FIRST})
+            step("commit")
+        step("done")
+        return target
+    raise StoreError(f"The artefacts of {outcome.key[:12]} were removed again while they were published.")
+
+
+def _place(database: Database, outcome: Outcome, target: Path, how: Publishing, job: str) -> None:
+    """Write the files and move them to their place."""
     try:
         with workplace(database.folder) as folder:
             step("files")
@@ -110,12 +127,6 @@ def publish(database: Database, outcome: Outcome, options: Publishing | None = N
             f"The artefacts of {outcome.key[:12]} cannot be written to {database.folder}: {error}.",
             hint="Free space, or set OUTSAMPLE_ARTEFACTS to a folder that you may write to.",
         ) from error
-    step("row")
-    row = run_row(target, target.relative_to(database.folder))
-    with database.begin() as connection:
-        upsert_run(connection, row, {name: row[name] for name in row if name not in _FIRST})
-    step("done")
-    return target
 
 
 def _origin(job: str, how: Publishing) -> dict[str, object]:

@@ -1,0 +1,175 @@
+"""`Store`: the store as users hold it, with results in and results out."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from outsample.data import Dataset, load
+from outsample.errors import DataError, DataMissing, StoreError
+from outsample.result import Result
+from outsample.store import Store as Ledger
+from outsample.store.audit import read_audit
+from outsample.store.documents import read_document, rebuild_outcome, request_of
+from outsample.store.publish import Publishing, verified_folder
+from outsample.store.retention import Purged, Rebuilt, broken_runs, purge, rebuild
+from outsample.store.store import max_bytes
+from outsample.trials import judged, trial_of
+
+__all__ = ["Store"]
+
+# A shorter start of a key would be a guess.
+_SHORTEST = 6
+
+
+class Store(Ledger):
+    """The ledger of trials, and every result with its artefacts, in SQLite or PostgreSQL.
+
+    Made by `Store.open`. A context manager; `close` may be called again.
+
+    Attributes
+    ----------
+    url : str
+    folder : Path
+        Where artefacts and snapshots are.
+
+    Examples
+    --------
+    >>> with Store.open(":memory:") as store:
+    ...     store.count("store").n
+    0
+    """
+
+    def save(self, result: Result, *, weights: str = "auto", compression: str = "snappy") -> Path:
+        """Save a result with its artefacts and return their folder.
+
+        Parameters
+        ----------
+        result : Result
+        weights : {"auto", "full", "rebalance"}
+            Weights of every bar, or of the bars with trades; "auto": of every bar up to 10 MB.
+        compression : {"snappy", "zstd", "gzip", "none"}
+
+        Raises
+        ------
+        ResultChanged
+            The key is there with other numbers.
+        StoreError
+            It cannot be written; nothing half-written stays.
+        """
+        if not self._rows(result.key):
+            self.record(trial_of(result.outcome, float(result.usage.get("wall_seconds", 0.0))))
+        how = Publishing(weights=weights, compression=compression, max_bytes=max_bytes())
+        folder = self.publish(result.outcome, how)
+        if result.lookahead is not None:
+            self.keep_report(result.key, "auto", result.lookahead)
+        return folder
+
+    def load(self, key: str) -> Result:
+        """Return a saved result: the same canonical bytes as when it was saved.
+
+        Parameters
+        ----------
+        key : str
+            A result key, or its first characters (six at least) when they are those of one result.
+
+        Raises
+        ------
+        StoreError
+            There is no such result, its artefacts are missing or broken (named), or it was made by a
+            version that led to other numbers.
+        DataMissing
+            Its data are no longer there.
+        """
+        row = self._row(key)
+        folder = verified_folder(self, row)
+        document = read_document(folder / "run.json")
+        request = request_of(document, self.data_of(document))
+        outcome = rebuild_outcome(folder, document, request)
+        report = self.report(outcome.key, "auto")
+        return Result(
+            name=request.strategy.name,
+            outcome=outcome,
+            judgement=judged(outcome, report, self),
+            lookahead=report,
+            usage={
+                "stages": document["seconds"],
+                "wall_seconds": outcome.execution.wall_seconds,
+                "cpu_seconds": outcome.execution.cpu_seconds,
+                "peak_memory_mb": outcome.execution.peak_memory_mb,
+            },
+        )
+
+    def data_of(self, document: Mapping[str, Any]) -> Dataset:
+        """Return the dataset that a run document names.
+
+        Raises
+        ------
+        DataMissing
+            It is not in the store and its name leads to other data.
+        """
+        name, wanted = document["data"]["name"], document["data"]["id"]
+        for attempt in (f"{name}@{wanted}", name):
+            try:
+                found = load(attempt, store=self)
+            except DataError:
+                continue
+            if found.id == wanted:
+                return found
+        raise DataMissing(
+            f"The data of {document['strategy']['name']!r} ({document['key'][:12]}) are not here: dataset {name!r}, "
+            f"snapshot {wanted[:12]}.",
+            hint=f"Add the same files again: outsample data add {name} FILES",
+        )
+
+    def run(self, key: str) -> Mapping[str, Any]:
+        """Return the row of a run by its key, or the first characters of it."""
+        return self._row(key)
+
+    def purge(self, older_than: str | datetime.timedelta, *, dry_run: bool = False) -> Purged:
+        """Remove results that are older than "90d" (or h, w); see `outsample.store.retention.purge`."""
+        return purge(self, older_than, dry_run=dry_run)
+
+    def rebuild(self) -> Rebuilt:
+        """Restore rows of results whose artefacts are there and whose rows are not."""
+        return rebuild(self)
+
+    def broken(self) -> list[str]:
+        """Return what is wrong with the artefacts of results, in words; empty: nothing."""
+        return broken_runs(self)
+
+    def audit(self, *, limit: int | None = None) -> pd.DataFrame:
+        """Return who did what, the newest first."""
+        return read_audit(self, limit=limit)
+
+    def _rows(self, key: str) -> list[Mapping[str, Any]]:
+        import sqlalchemy as sa
+
+        from outsample.store.schema import backtest_runs as runs
+
+        text = str(key).lower()
+        # A range instead of LIKE: it uses the index of the key on both databases.
+        match = runs.c.result_key == text
+        if len(text) < 64:
+            match = sa.and_(runs.c.result_key >= text, runs.c.result_key < text + "g")
+        with self.connect() as connection:
+            return [dict(row) for row in connection.execute(sa.select(runs).where(match).limit(2)).mappings()]
+
+    def _row(self, key: str) -> Mapping[str, Any]:
+        found = self._rows(key) if len(str(key)) >= _SHORTEST else []
+        if len(found) > 1:
+            raise StoreError(f"{key!r} is the start of several keys.", hint="Write more of it.")
+        if not found:
+            raise StoreError(f"There is no result {key!r} in the store.", hint="List them with: outsample runs")
+        row = found[0]
+        if row["result_path"] is None or row["purging_at"] is not None:
+            what = "failed and has no files" if row["status"] == "failed" else "was recorded without its files"
+            raise StoreError(
+                f"The result {row['name']!r} ({row['result_key'][:12]}) {what}.",
+                hint=f"Run it again: outsample run STRATEGY.py --data {row['dataset']}",
+            )
+        return row
