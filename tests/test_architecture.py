@@ -20,7 +20,7 @@ LAYERS: list[list[str]] = [
     ["classify", "request", "pipeline"],
     ["research", "alpha"],
     ["store", "interop", "report"],
-    ["known", "trials", "result", "comparison", "studies", "api"],
+    ["house", "known", "trials", "result", "comparison", "studies", "api"],
     ["archive", "golden", "bundle", "batch", "backtester", "jobs", "guards"],
     ["notebook", "cli", "testing", "widgets", "__main__"],
 ]

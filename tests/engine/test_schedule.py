@@ -160,3 +160,13 @@ def test_fill_bars_against_a_naive_walk(first):
         ]
         assert fills.tolist() == expected
         assert counts.tolist() == [k + 1 == len(fills) or fills[k + 1] != fills[k] for k in range(len(fills))]
+
+
+def test_scores_given_as_positions_are_noticed():
+    """Unequal weights far above 100 % get a hint; membership as numbers, and plain weights, do not."""
+    dates = pd.bdate_range("2024-01-01", periods=30)
+    close = pd.DataFrame(100.0 + np.arange(150.0).reshape(30, 5) % 7, index=dates, columns=list("ABCDE"))
+    ranks = close.rank(axis=1, method="first")
+    assert any("--alpha" in text for text in sim(ranks, close).warnings)
+    for position in (close > 0, (close > 0) * 1.0, ranks / 15.0, ranks / 10.0):
+        assert not any("--alpha" in text for text in sim(position, close).warnings)

@@ -13,6 +13,9 @@ from outsample.engine.schedule import Decisions, as_zone, decision_dates, fill_b
 from outsample.engine.weights import Targets, target_weights
 from outsample.errors import DataInvalid
 
+# Rows of weights above so many times the leverage look like scores.
+_SCORES = 3.0
+
 __all__ = ["Plan", "Table", "decisions", "plan_of", "span", "table_of"]
 
 
@@ -159,6 +162,7 @@ def plan_of(table: Table, market: Market, execution: Execution, *, lag: int | No
         if holds.any():
             first = max(first, int(fills[holds.argmax()]) - 1)
             keep &= fills > first
+    warnings += _like_scores(table, targets)
     warnings += _stale_weights(table, dates, execution, market.dates[last])
     return Plan(
         first=first,
@@ -319,6 +323,23 @@ def _refuse_outsiders(table: Table, decisions: Decisions, market: Market, allowe
             f"which is outside the universe that day ({int(outside.sum())} targets in all).",
             hint="Multiply by data.get('universe'), or pass outside_universe='zero'.",
         )
+
+
+def _like_scores(table: Table, targets: Targets) -> list[str]:
+    """Weights far above 100 % that differ within a row are probably scores."""
+    if table.values.dtype != np.float64 or not len(targets.divisors):
+        return []
+    scale = float(np.median(targets.divisors))
+    k = int(np.abs(targets.divisors - scale).argmin())
+    row = np.abs(targets.weights[targets.start[k] : targets.start[k + 1]])
+    if scale <= _SCORES or len(row) < 3 or row.max() <= row.min() * (1.0 + 1e-9):
+        return []
+    return [
+        (
+            f"Rows of position sum to about {scale:,.0f} times the whole equity and were scaled down; did you mean "
+            "signal = ... with --alpha?"
+        )
+    ]
 
 
 def _stale_weights(table: Table, decided: np.ndarray, execution: Execution, last_bar: pd.Timestamp) -> list[str]:
