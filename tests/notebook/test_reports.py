@@ -159,3 +159,14 @@ def test_killed_in_the_middle_leaves_nothing_under_the_final_name(tmp_path):
         process.wait()
     assert (tmp_path / "out.ipynb").read_text() == "yesterday's"
     assert not (tmp_path / "out.html").exists()
+
+
+@pytest.mark.notebook
+@pytest.mark.slow
+def test_the_batch_report_tells_the_leak(tmp_path, monkeypatch):
+    """Three examples: one of them looks ahead, and the best of the others is shown deflated."""
+    monkeypatch.setenv("OUTSAMPLE_STORE", str(tmp_path / "store.db"))
+    assert main(["report", str(NOTEBOOKS / "batch_report.ipynb"), "-o", str(tmp_path / "out.ipynb")]) == 0
+    page = (tmp_path / "out.html").read_text(encoding="utf-8")
+    for words in ("LOOKAHEAD", "golden_cross", "3 pinned by this report"):
+        assert words in page
