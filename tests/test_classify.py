@@ -1,11 +1,30 @@
 """Verdicts: success levels and error categories."""
 
+import contextlib
+import json
 import math
+import sys
+import warnings
+from importlib.metadata import version
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import scipy.linalg
+import scipy.optimize
 
 from outsample import errors
-from outsample.classify import Evidence, classify_error, classify_success, failed, judge
+from outsample.classify import (
+    Evidence,
+    classify_batch,
+    classify_error,
+    classify_success,
+    failed,
+    judge,
+    shape_of,
+    suggestion,
+)
 from outsample.config import Thresholds
 from outsample.model import ErrorCategory, SuccessLevel, Verdict
 
@@ -121,3 +140,145 @@ def test_a_failure_keeps_its_text():
         error_category=ErrorCategory.TIMEOUT,
         error_message="too slow raise it",
     )
+
+
+# -- real messages
+
+MESSAGES = json.loads((Path(__file__).parent / "batch" / "messages.json").read_text(encoding="utf-8"))
+RECORDED = {
+    "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+    **{name: ".".join(version(name).split(".")[:2]) for name in ("pandas", "numpy", "scipy")},
+}
+
+
+def _names():
+    dates = pd.date_range("2020-01-01", periods=5)
+    values = {"A": [1.0, 2.0, 3.0, 4.0, 5.0], "B": [2.0, 3.0, 4.0, 5.0, 6.0]}
+    return {"np": np, "pd": pd, "scipy": scipy, "dates": dates, "df": pd.DataFrame(values, index=dates)}
+
+
+@contextlib.contextmanager
+def _quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def test_there_are_enough_messages():
+    """At least eighty, most of them raised for real, in three languages, and every category that has a text."""
+    everything = MESSAGES["raised"] + MESSAGES["collected"]
+    assert len(MESSAGES["raised"]) >= 80
+    assert len(everything) >= 160
+    chinese = [item for item in everything if any("\u4e00" <= char <= "\u9fff" for char in item["message"])]
+    assert len(chinese) >= 60
+    assert {item["category"] for item in everything} == set(ErrorCategory) - {"INTERNAL"}
+
+
+@pytest.mark.parametrize("item", MESSAGES["raised"], ids=lambda item: item["code"][:40])
+def test_raised_errors_are_classified(item):
+    """The code is run here and now; what it raises has its category, as an object and as type and text."""
+    with warnings.catch_warnings(), pytest.raises(BaseException) as caught:  # noqa: PT011 - whatever it raises
+        warnings.simplefilter("ignore")
+        exec(compile(item["code"], "<message>", "exec"), _names())
+    error = caught.value
+    assert classify_error(error) == item["category"]
+    assert classify_error(type(error).__name__, str(error)) == item["category"]
+    assert classify_error(errors.StrategyError(str(error), error_type=type(error).__name__)) == item["category"]
+    assert classify_error(item["type"], item["message"]) == item["category"]
+    if MESSAGES["recorded_with"] == RECORDED:
+        assert (type(error).__name__, shape_of(str(error))) == (item["type"], shape_of(item["message"]))
+
+
+@pytest.mark.parametrize("item", MESSAGES["collected"], ids=lambda item: item["message"][:30])
+def test_collected_messages_are_classified(item):
+    """Messages of systems in other languages, of services and of tools around notebooks."""
+    assert classify_error(item["type"], item["message"]) == item["category"]
+
+
+def test_an_unknown_error_keeps_its_text():
+    """OTHER, and nothing of the message is lost."""
+    verdict = failed(RuntimeError("發生了奇怪的事 in module 7"))
+    assert verdict.error_category is ErrorCategory.OTHER
+    assert verdict.error_message == "發生了奇怪的事 in module 7"
+
+
+class _CellExecutionError(Exception):
+    """As nbclient's: ename and evalue are those of the inner error."""
+
+    def __init__(self, ename, evalue):
+        super().__init__("An error occurred while executing the following cell: timed out")
+        self.ename, self.evalue = ename, evalue
+
+
+_CellExecutionError.__name__ = "CellExecutionError"
+
+
+def test_a_wrapped_error_is_judged_by_the_inner_one():
+    """The words of the wrapper count for nothing."""
+    assert classify_error(_CellExecutionError("KeyError", "'close'")) is ErrorCategory.DATA_MISSING
+    assert classify_error(_CellExecutionError("RuntimeError", "boom")) is ErrorCategory.OTHER
+
+
+@pytest.mark.notebook
+@pytest.mark.slow
+def test_a_real_notebook_error_is_judged_by_the_inner_one():
+    """nbclient runs a failing cell in a real kernel."""
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("{}['price:收盤價']")])
+    with pytest.raises(nbclient.exceptions.CellExecutionError) as caught:
+        nbclient.NotebookClient(book, timeout=60, kernel_name="python3").execute()
+    assert classify_error(caught.value) is ErrorCategory.DATA_MISSING
+    assert classify_error("CellExecutionError", str(caught.value)) is ErrorCategory.DATA_MISSING
+
+
+def test_every_category_has_a_suggestion():
+    """Somebody is told what to do, whatever happened."""
+    texts = {category: suggestion(category) for category in ErrorCategory}
+    assert all(text.endswith(".") for text in texts.values())
+    assert len(set(texts.values())) == len(ErrorCategory)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("There is no frame 'close'.", "There is no frame 'open'."),
+        ("index 5 is out of bounds for axis 0 with size 3", "index 17 is out of bounds for axis 1 with size 12"),
+        ("shapes (2,3) and (4,) differ", "shapes (7,1) and (2,) differ"),
+        ("cannot read /home/a/b.csv", "cannot read /tmp/c/d/e.csv"),
+        ("no bar on 2020-01-31", "no bar on 2019-12-02 00:00:00"),
+        ("<object at 0x7f1c>", "<object at 0xdeadbeef>"),
+    ],
+)
+def test_messages_of_one_kind_have_one_shape(a, b):
+    """Names, numbers, paths, dates and addresses are taken out."""
+    assert shape_of(a) == shape_of(b)
+
+
+def test_other_words_are_another_shape():
+    """Nothing but those is taken out."""
+    assert shape_of("division by zero") != shape_of("modulo by zero")
+
+
+@pytest.mark.parametrize(
+    ("levels", "level"),
+    [
+        ([], 0),
+        ([0, 0], 0),
+        ([1, 0], 1),
+        ([2, 2, 2, 1, 0], 2),
+        ([3, 3, 2, 1, 0], 3),
+        ([3, 3, 1, 1, 0], 1),
+        ([4, 4, 4], 3),
+    ],
+)
+def test_levels_of_a_batch(levels, level):
+    """60 % valid for VALID_METRICS, 40 % of all profitable for PROFITABLE; ROBUST is never said of a batch."""
+    assert classify_batch([SuccessLevel(value) for value in levels]).level == level
+
+
+def test_a_batch_takes_verdicts_and_thresholds():
+    """Whatever has a level counts; the shares are options."""
+    verdicts = [Verdict(level=SuccessLevel.PROFITABLE), Verdict(level=SuccessLevel.FAILED)]
+    assert classify_batch(verdicts).level is SuccessLevel.EXECUTED
+    assert classify_batch(verdicts, thresholds=Thresholds(batch_coverage=0.5)).level is SuccessLevel.PROFITABLE
