@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import threading
 import warnings
 import weakref
 from collections.abc import Iterator
@@ -51,6 +52,10 @@ class Database:
         self.url = url
         self.path = path
         self._closed = False
+        # A database in memory has one connection, for one thread at a time.
+        self._turn: contextlib.AbstractContextManager[object] = (
+            threading.RLock() if path is None and engine.dialect.name == "sqlite" else contextlib.nullcontext()
+        )
         _OPEN.add(self)
 
     @classmethod
@@ -161,7 +166,8 @@ class Database:
         if self._closed:
             raise StoreError(f"The store {self.url} is closed.", hint="Open it again with Store.open().")
         try:
-            yield
+            with self._turn:
+                yield
         except sa.exc.IntegrityError:
             raise  # a broken constraint is the caller's to explain
         except sa.exc.DBAPIError as error:

@@ -59,11 +59,13 @@ def publish_folder(folder: Path, target: Path) -> bool:
     files = {file.name: sha256_of(file) for file in sorted(folder.iterdir())}
     write_text(folder / MANIFEST, json.dumps({"format": 1, "files": files}, indent=1) + "\n")
     sync_folder(folder)
-    target.parent.mkdir(parents=True, exist_ok=True)
     step("rename")
-    for _ in range(2):
+    for _ in range(3):
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             folder.rename(target)
+        except FileNotFoundError:
+            continue  # a purge removed the empty folder above it
         except OSError:
             if not target.is_dir():
                 raise

@@ -205,8 +205,8 @@ def _discard(root: Path, folder: Path) -> None:
     if folder.is_dir():
         folder.rename(trash)
         step("moved")
-        if folder.parent.is_dir() and not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
+    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
 
 
 def _empty_trash(root: Path) -> None:
