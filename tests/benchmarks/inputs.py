@@ -22,3 +22,8 @@ def many_assets(n_names=2_000, n_bars=2_500, n_top=100, window=120):
         columns=[f"S{k:04d}" for k in range(n_names)],
     )
     return close, close.pct_change(window).rank(axis=1, ascending=False) <= n_top
+
+
+def daily_returns(n_bars=2_500):
+    """W5: daily returns, mean 3 bp, standard deviation 1.26 %, seed 1."""
+    return np.random.default_rng(1).normal(0.0003, 0.0126, n_bars)

@@ -86,7 +86,7 @@ def versions():
         listed = subprocess.run(
             [PEERS, "-m", "pip", "list", "--format=json"], capture_output=True, text=True, check=False
         )
-        wanted = {"raptorbt", "vectorbt", "polars-backtest", "polars", "numpy", "pandas", "numba"}
+        wanted = {"raptorbt", "vectorbt", "polars-backtest", "polars", "arch", "numpy", "pandas", "numba"}
         installed = [(p["name"].replace("_", "-"), p["version"]) for p in json.loads(listed.stdout or "[]")]
         found = [f"{name} {version}" for name, version in installed if name in wanted]
         lines.append(f"Peers: {', '.join(found)}")

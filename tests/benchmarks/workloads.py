@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from benchmarks.inputs import many_assets, single_asset
+from benchmarks.inputs import daily_returns, many_assets, single_asset
+from outsample import bootstrap
 from outsample.data import Dataset
 from outsample.engine import sim
 from outsample.engine.trades import trade_table
@@ -69,6 +70,22 @@ def _many_trades(scale):
     return lambda: trade_table(result.problem, result.record)
 
 
+def _paths(paths=1, days=1, n_jobs=None):
+    """W5, larger by factors."""
+
+    def prepare(scale):
+        x = daily_returns(days * max(int(2_500 * scale), 100))
+        count = paths * max(int(10_000 * scale), 100)
+
+        def run():
+            made = bootstrap(x, n_paths=count, block=20.0, n_jobs=n_jobs)
+            return (made.table,)
+
+        return run
+
+    return prepare
+
+
 WORKLOADS = (
     Workload(
         "W1",
@@ -85,4 +102,18 @@ WORKLOADS = (
     ),
     Workload("W3 read", "reading the price matrix once (numpy sum)", _many_read),
     Workload("W3 trades", "the table of trades of W3 alone", _many_trades),
+    Workload(
+        "W5",
+        "10,000 stationary-bootstrap paths of 2,500 returns: five statistics of each",
+        _paths(),
+        {"arch": 1 / 20},
+    ),
+    Workload("W5 one thread", "the same on one thread", _paths(n_jobs=1), {"arch": 1 / 10}),
+    *(
+        # Of 20,000 days the table of ranges leaves the second-level cache: a third more per block.
+        Workload(f"W5 x{k} {what}", f"{k} times the {what}", _paths(**{what: k}), {"own:W5": slack * k})
+        for what, slack in (("paths", 1.1), ("days", 1.4))
+        for k in (2, 4, 8)
+    )
+    ),
 )

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 
-from benchmarks.inputs import many_assets, single_asset
+from benchmarks.inputs import daily_returns, many_assets, single_asset
 
 
 def raptorbt_single():
@@ -92,11 +92,26 @@ def polars_backtest_many():
     return run
 
 
+def arch_paths():
+    from arch.bootstrap import StationaryBootstrap
+
+    x = daily_returns()
+
+    def statistics(returns):
+        wealth = np.cumprod(1 + returns)
+        peak = np.maximum.accumulate(np.maximum(wealth, 1))
+        sharpe = returns.mean() / returns.std(ddof=1) * 252**0.5
+        return np.array([sharpe, wealth[-1] ** (252 / len(returns)) - 1, (wealth / peak - 1).min()])
+
+    return lambda: StationaryBootstrap(20, x, seed=1).apply(statistics, 10_000)
+
+
 ROUNDS = {
     ("raptorbt", "W1"): raptorbt_single,
     ("vectorbt", "W1"): vectorbt_single,
     ("vectorbt", "W3"): vectorbt_many,
     ("polars-backtest", "W3"): polars_backtest_many,
+    ("arch", "W5"): arch_paths,
 }
 
 

@@ -26,11 +26,14 @@ def _add_warm(commands: Commands) -> None:
 def _warm(parsed: argparse.Namespace) -> int:  # noqa: ARG001 - takes no options
     import time
 
+    import numpy as np
+
     from outsample import api
     from outsample.data import load
     from outsample.engine import sim
     from outsample.research.bootstrap import bootstrap
     from outsample.sandbox import close_server
+    from outsample.stats import bootstrap_interval, reality_check
 
     began = time.perf_counter()
     source = "position = data.get('close').average(5) > data.get('close').average(10)"
@@ -43,7 +46,9 @@ def _warm(parsed: argparse.Namespace) -> int:  # noqa: ARG001 - takes no options
     for options in ({}, {"stop_loss": 0.1}, {"stop_loss": 0.1, "touched_exit": True}):
         len(sim(weights, data, **options).trades)
     sim(weights, data.frame("close"))
-    bootstrap(result.returns, n_paths=10)
+    bootstrap(result.returns, n_paths=10, time_under_water=True).fan()
+    reality_check(result.returns, n_bootstrap=10)
+    bootstrap_interval(result.returns, np.mean, n_bootstrap=10)
     close_server()
     print(f"warm after {time.perf_counter() - began:.1f} s")
     return DONE

@@ -61,29 +61,35 @@ class Paths:
 
     @cached_property
     def factors(self) -> np.ndarray:
-        """Growth per observation, twice in a row; 0 is ruin."""
-        return np.tile(np.maximum(1.0 + self.returns, 0.0), 2)
-
-    @cached_property
-    def prices(self) -> np.ndarray:
-        """Log of wealth before each observation, twice through; ruin counts in `sums` instead."""
-        alive = self.factors > 0.0
-        logs = np.log(self.factors, out=np.zeros(len(self.factors)), where=alive)
-        return np.concatenate([[0.0], np.cumsum(logs)])
+        """Growth per observation; 0 is ruin."""
+        found: np.ndarray = np.maximum(1.0 + self.returns, 0.0)
+        return found
 
     @cached_property
     def sums(self) -> np.ndarray:
-        """Running sums [2n + 1, 3] of the excess less its mean, its square, and the ruins."""
-        centred = np.tile(self.excess - self.excess.mean(), 2)
-        found = np.zeros((len(centred) + 1, 3))
-        for column, values in enumerate((centred, centred**2, self.factors <= 0.0)):
+        """Running sums [n + 1, 4] of the excess less its mean, its square, the ruins, and log growth without them."""
+        centred, alive = self.excess - self.excess.mean(), self.factors > 0.0
+        logs = np.log(self.factors, out=np.zeros(len(alive)), where=alive)
+        found = np.zeros((len(centred) + 1, 4))
+        for column, values in enumerate((centred, centred**2, ~alive, logs)):
             np.cumsum(values, out=found[1:, column])
         return found
+
+    @cached_property
+    def prices(self) -> np.ndarray:
+        """Log of wealth before each observation."""
+        return np.ascontiguousarray(self.sums[:, 3])
 
     @cached_property
     def table(self) -> np.ndarray:
         """The table of ranges of `prices`."""
         return range_table(self.prices, block=self.block)
+
+    @cached_property
+    def bits(self) -> np.ndarray:
+        """The highest bit that is set in 0 (where it is 0 too), 1, 2, ...; the turns of a loop cannot be guessed."""
+        count = 1 << len(self.returns).bit_length()
+        return np.frexp(np.maximum(np.arange(count), 1))[1].astype(np.uint8) - np.uint8(1)
 
     @cached_property
     def scales(self) -> tuple[float, float, float]:
@@ -94,7 +100,15 @@ class Paths:
     def statistics(self, first: int, out: np.ndarray) -> None:
         """Fill out [5, path] from path `first` on."""
         path_statistics(
-            self.sums, self.prices, self.table, self.law, out, seed=self.seed, first=first, scales=self.scales
+            self.sums,
+            self.prices,
+            self.table,
+            self.bits,
+            self.law,
+            out,
+            seed=self.seed,
+            first=first,
+            scales=self.scales,
         )
 
     def under_water(self, first: int, out: np.ndarray) -> None:
@@ -103,7 +117,7 @@ class Paths:
 
     def equity(self, places: np.ndarray, n_paths: int) -> np.ndarray:
         """Return equity [path x place] of the first paths."""
-        return equity_paths(self.sums, self.prices, places, self.law, seed=self.seed, n_paths=n_paths)
+        return equity_paths(self.sums, places, self.law, seed=self.seed, n_paths=n_paths)
 
 
 def run_paths(

@@ -4,7 +4,7 @@ All compiled functions of the bootstrap live here, because the cache on disk kno
 function that it compiled. Arrays and numbers in, arrays out; the rest is in `outsample.research.bootstrap`.
 
 Letters: n observations, L the length of a block, P the log of wealth before each observation (0 at first).
-The observations stand twice in a row, so that a block may run past the last one.
+A block that runs past the last observation is handed out in two parts, so that nothing has to be held twice.
 """
 
 # Kernels take many arrays and numbers; they compare with ifs, because numba compiles those best.
@@ -112,8 +112,13 @@ def _draw(seed, path, n, span, distribution, guide, starts, lengths):
         while distribution[length] <= u:
             length += 1
         length = min(length, n - filled)
-        lengths[count] = length
         filled += length
+        room = n - starts[count]
+        if length > room:
+            lengths[count] = room
+            count += 1
+            starts[count], length = 0, length - room
+        lengths[count] = length
         count += 1
     return count
 
@@ -124,7 +129,7 @@ def _draw_all(seed, first, n, span, distribution, guide, starts, lengths, counts
 
 
 def _means(prefix, seed, span, distribution, guide, out):
-    n, columns = (len(prefix) - 1) // 2, prefix.shape[1]
+    n, columns = len(prefix) - 1, prefix.shape[1]
     starts, lengths = np.empty(n, np.int64), np.empty(n, np.int64)
     for row in range(len(out)):
         count = _draw(seed, row, n, span, distribution, guide, starts, lengths)
@@ -162,13 +167,10 @@ def _fill_ranges(prices, table):
                 table[level, place, 0], table[level, place, 1], table[level, place, 2] = top, low, drop
 
 
-def _walk(table, prices, first, last, shift, peak, drop):
+def _walk(table, prices, bits, first, last, shift, peak, drop):
     """Peak and deepest fall after the places first to last; shift moves the block to the path's level."""
-    differ, level = first ^ last, -1
-    while differ > 0:
-        differ >>= 1
-        level += 1
-    if last - first < 4 or level >= len(table):
+    level = bits[first ^ last]
+    if level >= len(table):
         for place in range(first, last + 1):
             price = prices[place] + shift
             peak = max(peak, price)
@@ -180,12 +182,13 @@ def _walk(table, prices, first, last, shift, peak, drop):
     return max(peak, max(left[0], right[0]) + shift), min(drop, inside, low - peak)
 
 
-def _statistics(sums, prices, table, seed, first, span, distribution, guide, mean, noise, year, out):
+def _statistics(sums, prices, table, bits, seed, first, span, distribution, guide, mean, noise, year, out):
     """Fill out [5, path]: Sharpe ratio, CAGR, volatility, maximum drawdown, final wealth.
 
-    sums [2n + 1, 3]: of the excess returns less their mean, of its square, of the bars of ruin.
+    sums [n + 1, 4]: of the excess returns less their mean, of its square, of the bars of ruin, of log growth:
+    all that a block needs of an end is on one line of the cache. prices is the last of these alone.
     """
-    n = (len(sums) - 1) // 2
+    n = len(sums) - 1
     starts, lengths = np.empty(n, np.int64), np.empty(n, np.int64)
     for row in range(out.shape[1]):
         count = _draw(seed, first + row, n, span, distribution, guide, starts, lengths)
@@ -196,9 +199,9 @@ def _statistics(sums, prices, table, seed, first, span, distribution, guide, mea
             total += sums[end, 0] - sums[begin, 0]
             squares += sums[end, 1] - sums[begin, 1]
             ruined += sums[end, 2] - sums[begin, 2]
-            shift = level - prices[begin]
-            peak, drop = _walk(table, prices, begin + 1, end, shift, peak, drop)
-            level = prices[end] + shift
+            shift = level - sums[begin, 3]
+            peak, drop = _walk(table, prices, bits, begin + 1, end, shift, peak, drop)
+            level = sums[end, 3] + shift
         variance = max((squares - total * total / n) / (n - 1), 0.0)
         flat = variance <= max(1e-12 * squares / n, noise)
         spread = 0.0 if flat else np.sqrt(variance)
@@ -211,7 +214,7 @@ def _statistics(sums, prices, table, seed, first, span, distribution, guide, mea
 
 def _longest(factors, seed, first, span, distribution, guide, out):
     """Fill out [path]: bars from a peak to its recovery, or to the end, of the longest time under water."""
-    n = len(factors) // 2
+    n = len(factors)
     starts, lengths = np.empty(n, np.int64), np.empty(n, np.int64)
     for row in range(len(out)):
         count = _draw(seed, first + row, n, span, distribution, guide, starts, lengths)
@@ -233,8 +236,8 @@ def _longest(factors, seed, first, span, distribution, guide, out):
         out[row] = longest
 
 
-def _paths(sums, prices, places, seed, span, distribution, guide, out):
-    n = (len(sums) - 1) // 2
+def _paths(sums, places, seed, span, distribution, guide, out):
+    n = len(sums) - 1
     starts, lengths = np.empty(n, np.int64), np.empty(n, np.int64)
     for row in range(len(out)):
         count = _draw(seed, row, n, span, distribution, guide, starts, lengths)
@@ -243,14 +246,14 @@ def _paths(sums, prices, places, seed, span, distribution, guide, out):
         for block in range(count):
             begin = starts[block]
             end = begin + lengths[block]
-            shift = level - prices[begin]
+            shift = level - sums[begin, 3]
             while wanted < len(places) and places[wanted] < filled + end - begin:
                 place = begin + places[wanted] - filled + 1
                 alive = ruined + sums[place, 2] - sums[begin, 2] == 0.0
-                out[row, wanted] = np.exp(prices[place] + shift) if alive else 0.0
+                out[row, wanted] = np.exp(sums[place, 3] + shift) if alive else 0.0
                 wanted += 1
             ruined += sums[end, 2] - sums[begin, 2]
-            level = prices[end] + shift
+            level = sums[end, 3] + shift
             filled += end - begin
 
 
@@ -260,11 +263,11 @@ _compiled_means = jit(_means, f"void(float64[:, ::1], int64, {_LAW}, float64[:, 
 _compiled_ranges = jit(_fill_ranges, "void(float64[::1], float64[:, :, ::1])")
 _compiled_statistics = jit(
     _statistics,
-    "void(float64[:, ::1], float64[::1], float64[:, :, ::1], "
+    "void(float64[:, ::1], float64[::1], float64[:, :, ::1], uint8[::1], "
     f"int64, int64, {_LAW}, float64, float64, float64, float64[:, :])",
 )
 _compiled_longest = jit(_longest, f"void(float64[::1], int64, int64, {_LAW}, float64[::1])")
-_compiled_paths = jit(_paths, f"void(float64[:, ::1], float64[::1], int64[::1], int64, {_LAW}, float64[:, ::1])")
+_compiled_paths = jit(_paths, f"void(float64[:, ::1], int64[::1], int64, {_LAW}, float64[:, ::1])")
 
 
 @functools.cache
@@ -303,8 +306,8 @@ def block_means(x: np.ndarray, *, n_bootstrap: int, mean_block: float, seed: int
 
     A block costs O(1) per column, by prefix sums.
     """
-    prefix = np.zeros((2 * len(x) + 1, x.shape[1]))
-    np.cumsum(np.concatenate([x, x]), axis=0, out=prefix[1:])
+    prefix = np.zeros((len(x) + 1, x.shape[1]))
+    np.cumsum(x, axis=0, out=prefix[1:])
     out = np.empty((n_bootstrap, x.shape[1]))
     law = block_law(len(x), kind="stationary", block=float(mean_block))
     _run(_compiled_means, prefix, seed, *_parts(law), out)
@@ -317,8 +320,11 @@ def range_table(prices: np.ndarray, *, block: float) -> np.ndarray:
     Levels reach a few blocks far and 64 MiB at most; a block that crosses more walks its observations.
     """
     points = len(prices)
-    wanted = min(int(points - 1).bit_length(), int(8.0 * block).bit_length(), 2**26 // (32 * points))
-    table = np.zeros((max(wanted, 1), points, 4))  # four columns: an entry never lies on two lines of the cache
+    highest = min(int(points - 1).bit_length(), int(8.0 * block).bit_length())
+    table = np.zeros(
+        (max(min(highest, 2**26 // (32 * points)), 1), points, 4)
+    )  # four columns: an entry never lies on two lines of the cache
+    table[0, :, :2] = prices[:, None]  # also of a last place without a middle after it
     _run(_compiled_ranges, prices, table)
     return table
 
@@ -327,6 +333,7 @@ def path_statistics(
     sums: np.ndarray,
     prices: np.ndarray,
     table: np.ndarray,
+    bits: np.ndarray,
     law: BlockLaw,
     out: np.ndarray,
     *,
@@ -335,7 +342,7 @@ def path_statistics(
     scales: tuple[float, float, float],
 ) -> None:
     """Fill out [5, path] from path `first` on; scales: mean excess return, variance that is noise, bars a year."""
-    _run(_compiled_statistics, sums, prices, table, seed, first, *_parts(law), *scales, out)
+    _run(_compiled_statistics, sums, prices, table, bits, seed, first, *_parts(law), *scales, out)
 
 
 def longest_under_water(factors: np.ndarray, law: BlockLaw, out: np.ndarray, *, seed: int, first: int) -> None:
@@ -343,10 +350,8 @@ def longest_under_water(factors: np.ndarray, law: BlockLaw, out: np.ndarray, *, 
     _run(_compiled_longest, factors, seed, first, *_parts(law), out)
 
 
-def equity_paths(
-    sums: np.ndarray, prices: np.ndarray, places: np.ndarray, law: BlockLaw, *, seed: int, n_paths: int
-) -> np.ndarray:
+def equity_paths(sums: np.ndarray, places: np.ndarray, law: BlockLaw, *, seed: int, n_paths: int) -> np.ndarray:
     """Return equity [path x place] after the observations at `places`, of the streams of `path_statistics`."""
     out = np.empty((n_paths, len(places)))
-    _run(_compiled_paths, sums, prices, places, seed, *_parts(law), out)
+    _run(_compiled_paths, sums, places, seed, *_parts(law), out)
     return out
