@@ -54,6 +54,17 @@ def test_the_ledger_survives_a_step_back_and_forth(url):
         assert store.count("store").n == 1
 
 
+def test_every_job_and_every_run_is_a_result(url):
+    """The view has runs that no job asked for; its columns are those of both tables."""
+    with Store.open(url) as store:
+        store.record(Trial(result_key="k", name="s", dataset="d", snapshot_id="x", family="f", source=""))
+        with store.connect() as connection:
+            found = connection.execute(sa.text("select * from backtest_results")).mappings().one()
+    assert found["result_key"] == "k"
+    assert found["status"] == "completed"
+    assert found["progress_pct"] == 100
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -61,6 +72,7 @@ def test_the_ledger_survives_a_step_back_and_forth(url):
         "alter table audit add column more varchar(3)",
         "alter table golden drop column reason",
         "drop table audit",
+        "drop view backtest_results",
         "create table extra (a integer)",
     ],
 )

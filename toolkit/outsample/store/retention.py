@@ -23,7 +23,6 @@ from outsample.store.ledger import Trial, record_trial
 from outsample.store.publish import folder_of, published, run_row
 from outsample.store.rows import upsert_run
 from outsample.store.steps import step
-from outsample.store.version import full_metadata
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -138,6 +137,7 @@ def _candidates(database: Database, limit: datetime.datetime) -> list[dict[str, 
     """Rows that may go; those that an interrupted purge marked come first."""
     import sqlalchemy as sa
 
+    from outsample.store.job_tables import backtest_jobs as jobs
     from outsample.store.schema import backtest_runs as runs
     from outsample.store.schema import golden
 
@@ -146,10 +146,8 @@ def _candidates(database: Database, limit: datetime.datetime) -> list[dict[str, 
         runs.c.completed_at < limit,
         runs.c.result_key.not_in(sa.select(golden.c.result_key)),
     )
-    jobs = full_metadata().tables.get("backtest_jobs")
-    if jobs is not None:
-        active = sa.select(jobs.c.job_id).where(jobs.c.status.in_(["pending", "running"]))
-        old = sa.and_(old, runs.c.job_id.not_in(active))
+    active = sa.select(jobs.c.job_id).where(jobs.c.status.in_(["pending", "running"]))
+    old = sa.and_(old, runs.c.job_id.not_in(active))
     query = sa.select(runs).where(sa.or_(old, runs.c.purging_at.is_not(None)))
     with database.connect() as connection:
         rows = connection.execute(query.order_by(runs.c.purging_at, runs.c.created_at)).mappings().all()

@@ -15,12 +15,9 @@ _FIRST = "0001"
 
 def full_metadata() -> sa.MetaData:
     """Return the MetaData with every table of the store on it."""
-    import importlib.util
-
+    from outsample.store import job_tables, views  # noqa: F401 - importing them adds their tables
     from outsample.store.schema import metadata
 
-    if importlib.util.find_spec("outsample.store.job_tables") is not None:
-        importlib.import_module("outsample.store.job_tables")
     return metadata
 
 
