@@ -81,6 +81,25 @@ def test_a_benchmark_without_dates_goes_bar_by_bar():
         m.measure(X, benchmark=MARKET.to_numpy()[1:])
 
 
+def test_rates_by_date_follow_the_shared_bars():
+    """With a benchmark on some of the dates, each shared bar keeps its own rate."""
+    rates = pd.Series(np.linspace(0.0, 0.2, 300), index=DAYS)
+    some = DAYS[::3]
+    found = m.benchmark_metrics(X, MARKET.loc[some], risk_free=rates)
+    assert found == m.benchmark_metrics(X.loc[some], MARKET.loc[some], risk_free=rates.loc[some])
+
+
+def test_earning_the_risk_free_rate_is_no_excess():
+    """Returns that are the rate of a bar up to rounding have neither gain nor loss."""
+    bar = 1.03 ** (1 / 252) - 1
+    x = bar * (1 + np.resize([2e-16, -2e-16, 0.0], 300))
+    found = m.measure(x, risk_free=0.03)
+    assert {found.reasons[name] for name in ("sharpe", "lo_sharpe")} == {"no_variance"}
+    assert found.reasons["sortino"] == "no_gains_or_losses"
+    assert found.reasons["omega"] == "no_losses"
+    assert found.downside_deviation == 0.0
+
+
 def test_a_benchmark_without_shared_dates_says_so():
     """No common bar: NaN with a reason, and a flag."""
     found = m.measure(X, benchmark=pd.Series([0.1, 0.2], index=pd.to_datetime(["1999-01-04", "1999-01-05"])))

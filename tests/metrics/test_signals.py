@@ -99,6 +99,16 @@ def test_hits_and_coverage_agree_with_a_count(seed):
         assert cover.loc[date] == pytest.approx(len(pairs) / later.loc[date].notna().sum())
 
 
+@pytest.mark.parametrize("quantiles", range(2, 12))
+def test_groups_are_of_equal_size(quantiles):
+    """Names that can be shared out equally are, whatever the rounding of their ranks."""
+    for each in range(1, 12):
+        names = np.arange(float(each * quantiles))
+        later = pd.DataFrame([np.ceil((names + 1) / each)])
+        found = m.quantile_returns(pd.DataFrame([names]), later, quantiles)
+        assert found.iloc[0].tolist() == list(range(1, quantiles + 1))
+
+
 def test_a_signal_that_never_changes_is_its_own_rank():
     """Rank autocorrelation 1 and no turnover, from the second row on."""
     signal = pd.DataFrame([[1.0, 2, 3, 4, 5, 6]] * 4)

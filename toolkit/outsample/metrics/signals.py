@@ -240,8 +240,7 @@ def _groups(signal: pd.DataFrame, quantiles: int) -> np.ndarray:
     if isinstance(quantiles, bool) or quantiles != int(quantiles) or quantiles < 2:
         raise ConfigError(f"quantiles must be a whole number >= 2. Got {quantiles!r}.")
     shares = signal.rank(axis=1, pct=True).to_numpy() * quantiles
-    # Rounded, so that 3/5 of five groups is the third.
-    found: np.ndarray = np.nan_to_num(np.ceil(np.round(shares, 9))).astype(int)
+    found: np.ndarray = np.nan_to_num(np.ceil(shares)).astype(int)
     return found
 
 
