@@ -114,6 +114,5 @@ WORKLOADS = (
         Workload(f"W5 x{k} {what}", f"{k} times the {what}", _paths(**{what: k}), {"own:W5": slack * k})
         for what, slack in (("paths", 1.1), ("days", 1.4))
         for k in (2, 4, 8)
-    )
     ),
 )
