@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "outsample.alpha": ("AlphaResult", "alpha_backtest"),
     "outsample.api": ("backtest", "sweep", "walk_forward"),
+    "outsample.backtester": ("Backtester", "abacktest"),
     "outsample.batch": ("BatchReport", "run_many"),
     "outsample.classify": ("Judgement", "classify_batch", "classify_error", "classify_success"),
     "outsample.comparison": ("Comparison", "compare"),
@@ -67,6 +68,7 @@ _MODULES = ("metrics", "stats", "errors")
 
 __all__ = [
     "AlphaResult",
+    "Backtester",
     "BatchReport",
     "Bootstrap",
     "Comparison",
@@ -118,6 +120,7 @@ __all__ = [
     "WalkForward",
     "ZeroTrades",
     "__version__",
+    "abacktest",
     "alpha_backtest",
     "backtest",
     "bootstrap",
@@ -146,6 +149,7 @@ if TYPE_CHECKING:
     from outsample.alpha import AlphaResult, alpha_backtest
     from outsample.api import backtest, sweep, walk_forward
     from outsample.archive import Store
+    from outsample.backtester import Backtester, abacktest
     from outsample.batch import BatchReport, run_many
     from outsample.classify import Judgement, classify_batch, classify_error, classify_success
     from outsample.comparison import Comparison, compare

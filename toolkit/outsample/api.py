@@ -55,6 +55,7 @@ def backtest(  # noqa: PLR0913 - pinned by the public interface
     seed: int = 0,
     alpha: str | None = None,
     on_stage: Progress | None = None,
+    cancel: threading.Event | None = None,
     **options: object,
 ) -> Result:
     """Run a strategy from its source to a judged, recorded result.
@@ -91,6 +92,8 @@ def backtest(  # noqa: PLR0913 - pinned by the public interface
         For a strategy that assigns ``signal`` (scores): how they become weights, see `alpha_backtest`.
     on_stage : callable, optional
         Called with the name of each stage.
+    cancel : threading.Event, optional
+        Set from another thread, it ends the run.
     **options
         Further options of ``sim`` (resample, stop_loss, ...).
 
@@ -116,7 +119,7 @@ def backtest(  # noqa: PLR0913 - pinned by the public interface
         alpha=alpha,
         store=store,
     )
-    return run_request(request, lookahead=lookahead, store=store, use_cache=use_cache, on_stage=on_stage)
+    return run_request(request, lookahead=lookahead, store=store, use_cache=use_cache, on_stage=on_stage, cancel=cancel)
 
 
 def make_request(  # noqa: PLR0913 - gathers what the rims parse
@@ -201,6 +204,8 @@ def run_request(  # noqa: PLR0913 - gathers what the rims ask for
     report = _known.report(key, lookahead, ledger) if use_cache else None
     if report is None:
         report = _checked(outcome, lookahead, wall, on_stage, cancel)
+        if cancel is not None and cancel.is_set():
+            raise errors.SandboxCancelled("The run was cancelled.")  # half a check must not be kept
     stored = time.perf_counter()
     notes = (*notes, *record(ledger, trial_of(outcome, wall)), *_known.keep(outcome, lookahead, report, ledger))
     judgement = judged(outcome, report, ledger)
