@@ -82,22 +82,15 @@ def jupyter_lab(folder: Path):
 
 
 @contextlib.contextmanager
-def voila(notebook: Path, *options: str, folder: Path):
-    """Serve a notebook as an application; yields the address."""
+def dashboard(folder: Path, *options: str):
+    """Run ``outsample dashboard`` over the store of a folder; yields the address and the address with its token."""
     port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "voila",
-        str(notebook),
-        "--no-browser",
-        f"--port={port}",
-        "--Voila.ip=127.0.0.1",
-        *options,
-    ]
-    address = f"http://127.0.0.1:{port}"
-    with _served(command, _environment(folder / ".home"), folder / "voila.log", address, "/voila/api/none") as found:
-        yield found
+    command = [sys.executable, "-m", "outsample", "dashboard", "--no-browser", f"--port={port}", *options]
+    log = folder / "voila.log"
+    with _served(command, _environment(folder / ".home"), log, f"http://127.0.0.1:{port}", "/") as address:
+        found = re.search(r"http://\S+token=\w+", log.read_text(encoding="utf-8"))
+        assert found, log.read_text(encoding="utf-8")
+        yield address, found[0]
 
 
 @contextlib.contextmanager

@@ -24,11 +24,11 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, store: Store) -> None:
         self.store = store
         self._opened = ipywidgets.VBox([])
-        results = ipywidgets.VBox([Runs(store, on_open=self.open), self._opened])
+        results = ipywidgets.VBox([Runs(store, on_open=self.show), self._opened])
         self._tabs = ipywidgets.Tab(children=[results], titles=("Results",))
         super().__init__([self._tabs])
 
-    def open(self, result: Result) -> None:
+    def show(self, result: Result) -> None:
         """Show a result below the table: its chart, and its days."""
         before = self._opened.children
         self._opened.children = (chart(result), explain_day(result))

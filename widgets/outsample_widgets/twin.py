@@ -20,8 +20,7 @@ _STYLE = """
 .os-twin th,.os-twin td{padding:.15rem .7rem;text-align:right}
 .os-twin th:first-child,.os-twin td:first-child{text-align:left}
 .os-twin img{max-width:100%}
-.jp-OutputArea-child:has(.os-twin)+.jp-OutputArea-child:has(>.jp-OutputArea-output.jupyter-widgets:not(:has(*)))
-{display:none}
+.jp-OutputArea-child:has(.os-twin)+.jp-OutputArea-child>.jp-OutputArea-output.jupyter-widgets:not(:has(*)){display:none}
 """
 
 

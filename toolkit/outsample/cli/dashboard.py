@@ -36,7 +36,7 @@ def command_line(parsed: argparse.Namespace, notebook: str) -> list[str]:
     import sys
 
     command = [sys.executable, "-m", "voila", notebook, f"--port={parsed.port}", f"--theme={parsed.theme}"]
-    command += ["--Voila.ip=127.0.0.1", "--Voila.auto_token=True", "--show_tracebacks=False"]
+    command += ["--template=outsample", "--Voila.ip=127.0.0.1", "--Voila.auto_token=True", "--show_tracebacks=False"]
     return [*command, "--no-browser"] if parsed.no_browser else command
 
 
@@ -54,9 +54,13 @@ def _dashboard(parsed: argparse.Namespace) -> int:
     environment = dict(os.environ)
     if parsed.store:
         environment["OUTSAMPLE_STORE"] = parsed.store
-    with as_file(files("outsample_widgets").joinpath("dashboard.ipynb")) as notebook:
+    with as_file(files("outsample_widgets")) as folder:
+        # The template that needs no network lies in the package.
+        paths = [str(folder / "jupyter"), *filter(None, [environment.get("JUPYTER_PATH")])]
+        environment["JUPYTER_PATH"] = os.pathsep.join(paths)
         # Not in this process: Voila reads its own command line and installs its own signal handlers.
-        server = subprocess.Popen(command_line(parsed, str(notebook)), env=environment)  # noqa: S603 - our own
+        command = command_line(parsed, str(folder / "dashboard.ipynb"))
+        server = subprocess.Popen(command, env=environment)  # noqa: S603 - our own
         try:
             return server.wait()
         except KeyboardInterrupt:

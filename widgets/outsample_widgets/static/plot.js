@@ -81,7 +81,9 @@ function valueTicks(low, high, log, count) {
     const decades = Math.log10(high / low);
     const factors = decades > 3 ? [1] : decades > 0.8 ? [1, 2, 5] : null;
     if (factors) {
-      for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
+      const every = Math.max(Math.ceil(decades / Math.max(count, 1)), 1);
+      const first = Math.ceil(Math.floor(Math.log10(low)) / every) * every;
+      for (let power = every > 1 ? first : Math.floor(Math.log10(low)); power <= Math.log10(high); power += every) {
         for (const factor of factors) {
           const value = factor * 10 ** power;
           if (value >= low && value <= high) ticks.push(value);
