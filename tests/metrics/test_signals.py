@@ -11,7 +11,7 @@ from scipy import stats as scipy_stats
 
 import naive
 from outsample import metrics as m
-from outsample.errors import ConfigError
+from outsample.errors import ConfigError, DataInvalid
 from scale import SCALE
 
 FEW = settings(max_examples=20 * SCALE)
@@ -114,6 +114,13 @@ def test_a_signal_that_never_changes_is_its_own_rank():
     signal = pd.DataFrame([[1.0, 2, 3, 4, 5, 6]] * 4)
     assert m.rank_autocorrelation(signal).dropna().tolist() == pytest.approx([1.0] * 3)
     assert m.quantile_turnover(signal, 3).iloc[1:].to_numpy().max() == 0.0
+
+
+def test_a_half_life_needs_a_horizon_for_each_ic():
+    """Lengths that differ are refused; ICs that grow have no half-life."""
+    with pytest.raises(DataInvalid, match="horizon"):
+        m.half_life([0.1, 0.05], horizons=[1])
+    assert math.isnan(m.half_life([0.01, 0.02]))
 
 
 def test_a_universe_can_be_boolean():

@@ -75,8 +75,8 @@ def exposure_metrics(simulation: Any, periods_per_year: float) -> dict[str, floa
     dict
         The names of `EXPOSURE_STATISTICS`. annual_turnover: one-way, per year. holding_period: mean gross
         exposure over mean one-way turnover of a bar, in bars. time_in_market: share of closes, the last left
-        out, with a holding. average_position, max_position: of the size of w over all holdings. hhi, effective_names: means
-        over bars with a holding. cost_total and its parts: money. cost_drag: costs per year over mean equity.
+        out, with a holding. average_position, max_position: of the size of w over all holdings. hhi, effective_names:
+        means over bars with a holding. cost_total and its parts: money. cost_drag: costs per year over mean equity.
         break_even_cost: cost per unit of one-way turnover at which the arithmetic sum of net returns were 0.
         gross_total_return: growth with each bar's costs added back.
     """

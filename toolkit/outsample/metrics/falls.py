@@ -131,7 +131,7 @@ def ulcer_index(returns: object) -> float:
 def pain_index(returns: object) -> float:
     """Return the mean size of the drawdown over N bars (Becker, 2006)."""
     path = drawdown_path(returns)
-    return -float(path.mean()) if len(path) else math.nan
+    return abs(float(path.mean())) if len(path) else math.nan
 
 
 def martin(returns: object, *, periods_per_year: float = 252, risk_free: RiskFree = 0.0) -> float:

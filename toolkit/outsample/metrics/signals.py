@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from outsample.checks import check_choice
-from outsample.errors import ConfigError
+from outsample.errors import ConfigError, DataInvalid
 from outsample.metrics.values import spread_of
 
 __all__ = [
@@ -214,19 +214,34 @@ def quantile_turnover(signal: pd.DataFrame, quantiles: int = 5) -> pd.DataFrame:
     return pd.DataFrame(columns, index=signal.index).rename_axis(columns="quantile")
 
 
-def half_life(ic_by_horizon: Sequence[float]) -> float:
+def half_life(ic_by_horizon: Sequence[float], horizons: Sequence[float] | None = None) -> float:
     """Return the horizon over which an exponential decay of IC halves, by a log-linear fit.
 
     Parameters
     ----------
     ic_by_horizon : sequence
-        Mean IC at horizons 1, 2, ...; NaN unless at least two are positive and they decay.
+        Mean IC at each horizon; NaN unless at least two are positive and they decay.
+    horizons : sequence, optional
+        In bars; by default 1, 2, 3, ...
+
+    Raises
+    ------
+    DataInvalid
+        Not one horizon for each IC.
+
+    Examples
+    --------
+    >>> round(half_life([0.08, 0.04, 0.01], horizons=[1, 2, 4]), 6)
+    1.0
     """
     values = np.asarray(ic_by_horizon, dtype=float)
-    known = np.flatnonzero(values > 0.0)
-    if len(known) < 2:
+    places = np.arange(1.0, len(values) + 1.0) if horizons is None else np.asarray(horizons, dtype=float)
+    if len(places) != len(values):
+        raise DataInvalid(f"Each IC needs its horizon. Got {len(values)} ICs and {len(places)} horizons.")
+    known = values > 0.0
+    if known.sum() < 2:
         return math.nan
-    slope = float(np.polyfit(known + 1.0, np.log(values[known]), 1)[0])
+    slope = float(np.polyfit(places[known], np.log(values[known]), 1)[0])
     return -math.log(2.0) / slope if slope < 0.0 else math.nan
 
 
