@@ -13,7 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 
-.PHONY: help demo test test-fast test-all check format bench profile docs screenshots clean lock
+.PHONY: help demo test test-fast test-all test-qlib check format bench profile docs screenshots clean lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,14 @@ test-fast: build/.setup-dev  ## the quick part of the tests (under 3 minutes)
 
 test-all: build/.setup-dev build/.setup-system  ## ten times the random tests
 	OUTSAMPLE_TEST_SCALE=10 $(PYTEST) --timeout 3600
+
+build/qlib/bin/python: uv.lock pyproject.toml | $(UV)
+	@echo "Installing Qlib into an environment of its own"
+	@UV_PROJECT_ENVIRONMENT=build/qlib $(UV) sync --frozen --quiet --no-default-groups --python $(PYTHON) --extra qlib
+	@touch $@
+
+test-qlib: build/.setup-dev build/qlib/bin/python  ## Qlib's numbers and charts, in an environment of its own
+	OUTSAMPLE_QLIB_PYTHON=$(CURDIR)/build/qlib/bin/python $(PYTEST) tests/interop
 
 check: build/.setup-dev  ## format, lint, types, architecture
 	$(BIN)/ruff format --check .

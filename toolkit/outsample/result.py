@@ -19,13 +19,14 @@ from outsample.classify import Judgement
 from outsample.data import Dataset
 from outsample.engine import Simulation
 from outsample.engine.scores import scores_of
+from outsample.interop.qlib import QlibReports, write_qlib_reports
 from outsample.metrics import Metrics
 from outsample.model import SandboxReport, Verdict
 from outsample.pipeline import Outcome, weights_of
 from outsample.report.alpha import alpha_tables
 from outsample.report.backtest import backtest_document
 from outsample.report.document import Document
-from outsample.report.figures import equity_figure, walk_forward_figure
+from outsample.report.figures import equity_figure, png, walk_forward_figure
 from outsample.report.html import fragment, page
 from outsample.report.text import markdown, plain
 from outsample.report.walk_forward import walk_forward_document
@@ -244,7 +245,11 @@ class Result(Shown):
         """Resample the returns of this result; see `outsample.bootstrap`."""
         from outsample.research.bootstrap import bootstrap
 
-        return bootstrap(self.returns, **options)  # type: ignore[arg-type]
+        return bootstrap(self, **options)  # type: ignore[arg-type]
+
+    def to_qlib_reports(self, folder: str | Path) -> QlibReports:
+        """Write Qlib's numbers and charts of this result; see `outsample.interop.qlib`."""
+        return write_qlib_reports(self.outcome, folder, picture=png(self.plot()))
 
     def document(self, *, pictures: bool = True) -> Document:
         """Return the report as a value; `report` renders it."""

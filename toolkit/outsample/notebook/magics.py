@@ -6,6 +6,7 @@ import argparse
 import re
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
@@ -200,6 +201,8 @@ class OutsampleMagics(Magics):
             result = api.with_out_of_sample(result, walk)
         elif arguments.sweep:
             found["sweep"] = swept(request, grid(arguments.sweep), on_done=steps("sweep")).table
+        if arguments.qlib:
+            found["qlib"] = result.to_qlib_reports(Path("qlib_reports") / result.name)
         if arguments.bootstrap:
             found["bootstrap"] = result.bootstrap(**bootstrap_spec(arguments.bootstrap))
         if arguments.output:
