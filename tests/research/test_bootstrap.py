@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from outsample import bootstrap, metrics, sim
+from outsample import backtest, bootstrap, metrics, sim
 from outsample import stats as s
+from outsample.config import Conventions
+from outsample.data import load
 from outsample.errors import ConfigError, DataInvalid
 from outsample.research.bootstrap import trade_fractions
 from scale import SCALE
@@ -63,6 +65,7 @@ def test_paths_are_the_twins(method):
                 assert made.samples[name][path] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), name
 
 
+@pytest.mark.slow
 def test_the_pure_python_kernels_give_the_same():
     """Without the compiler the same numbers come out, and no warning."""
     code = (
@@ -152,6 +155,16 @@ def test_actual_values_are_the_metrics():
     assert row(made, "cagr")["actual"] == metrics.cagr(RETURNS, **options)
     assert row(made, "max_drawdown")["actual"] == metrics.max_drawdown(RETURNS)
     assert row(made, "longest_under_water")["actual"] == metrics.longest_drawdown(RETURNS)
+
+
+def test_a_result_brings_its_conventions():
+    """The bootstrap of a result observes the Sharpe ratio of its report: same risk-free rate, same year (M9)."""
+    source = "position = data.get('close').average(5) > data.get('close').average(15)"
+    options = {"conventions": Conventions(risk_free=0.04, periods_per_year=250), "store": False, "lookahead": False}
+    result = backtest(source, load("synthetic:3x400?seed=1"), **options)
+    made = result.bootstrap(n_paths=5)
+    assert row(made, "sharpe")["actual"] == pytest.approx(result.metrics.sharpe)
+    assert row(made, "volatility")["actual"] == pytest.approx(result.metrics.volatility, rel=1e-6)
 
 
 def test_time_under_water_only_on_request():
@@ -305,6 +318,7 @@ def test_an_error_of_the_listener_ends_the_whole():
     assert threading.active_count() == before
 
 
+@pytest.mark.slow
 def test_control_c_is_heard():
     """SIGINT ends a long bootstrap within seconds, as KeyboardInterrupt."""
     code = (

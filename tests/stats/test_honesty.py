@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
+from outsample import bootstrap
 from outsample import stats as s
 
 
@@ -21,10 +22,11 @@ def test_default_interval_covers():
     x = ar1(np.random.default_rng(3), 2000, 500, 0.2) + 0.05
     true = 0.05 / math.sqrt(1 / (1 - 0.04))
     hits = iid = 0
-    for row in x:
-        found = row.mean() / row.std(ddof=1)
-        hits += abs(found - true) <= 1.959964 * s.sharpe_standard_error(returns=row, method="hac")
-        iid += abs(found - true) <= 1.959964 * s.sharpe_standard_error(returns=row)
+    for values in x:
+        made = bootstrap(values, n_paths=1, block=1.0, periods_per_year=1, n_jobs=1).table.iloc[0]
+        hits += made["low"] <= true <= made["high"]
+        iid += abs(made["actual"] - true) <= 1.959964 * s.sharpe_standard_error(returns=values)
+    assert made["method"] == "hac"
     assert 0.92 <= hits / 2000 <= 0.97
     assert iid / 2000 < 0.92  # what the default is there to avoid
 
