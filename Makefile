@@ -60,7 +60,7 @@ test: build/.setup-dev build/.setup-system  ## all tests (about 25 minutes)
 test-fast: build/.setup-dev  ## the quick part of the tests (under 3 minutes)
 	$(PYTEST) -m "not slow and not notebook and not browser and not server"
 
-test-all: build/.setup-dev build/.setup-system  ## ten times the random tests
+test-all: build/.setup-dev build/.setup-system test-qlib  ## ten times the random tests, and Qlib
 	OUTSAMPLE_TEST_SCALE=10 $(PYTEST) --timeout 3600
 
 build/qlib/bin/python: uv.lock pyproject.toml | $(UV)
