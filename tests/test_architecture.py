@@ -21,7 +21,7 @@ LAYERS: list[list[str]] = [
     ["research", "alpha"],
     ["store", "interop", "report"],
     ["house", "known", "trials", "result", "comparison", "studies", "api"],
-    ["archive", "golden", "bundle", "batch", "backtester", "jobs", "guards"],
+    ["differences", "explain", "archive", "golden", "bundle", "batch", "backtester", "jobs", "guards"],
     ["notebook", "cli", "testing", "widgets", "__main__"],
 ]
 RANK = {name: (layer, place) for layer, names in enumerate(LAYERS) for place, name in enumerate(names)}

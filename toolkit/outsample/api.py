@@ -209,13 +209,9 @@ def run_request(  # noqa: PLR0913 - gathers what the rims ask for
     stored = time.perf_counter()
     notes = (*notes, *record(ledger, trial_of(outcome, wall)), *_known.keep(outcome, lookahead, report, ledger))
     judgement = judged(outcome, report, ledger)
-    store_seconds = time.perf_counter() - stored
+    later = {"look-ahead": 0.0 if report is None else report.seconds, "store": time.perf_counter() - stored}
     usage = {
-        "stages": {
-            **outcome.seconds,
-            "look-ahead": 0.0 if report is None else report.seconds,
-            "store": store_seconds,
-        },
+        "stages": {**outcome.seconds, **later},
         "wall_seconds": time.perf_counter() - began,
         "cpu_seconds": outcome.execution.cpu_seconds,
         "peak_memory_mb": outcome.execution.peak_memory_mb,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 
 from outsample.data import Dataset, load
 from outsample.errors import DataError, DataMissing, StoreError
+from outsample.explain import METRICS, Explanation, Side, explain, side_of
 from outsample.result import Result
 from outsample.store import Store as Ledger
 from outsample.store.audit import read_audit
@@ -124,6 +126,46 @@ class Store(Ledger):
             f"The data of {document['strategy']['name']!r} ({document['key'][:12]}) are not here: dataset {name!r}, "
             f"snapshot {wanted[:12]}.",
             hint=f"Add the same files again: outsample data add {name} FILES",
+        )
+
+    def explain(self, a: str | Result, b: str | Result, *, rerun: bool = True) -> Explanation:
+        """Say which inputs of two results differ, and how much of the change each makes.
+
+        Parameters
+        ----------
+        a, b : str or Result
+            Keys (or their first characters), or results.
+        rerun : bool
+            Run the combinations of the inputs that differ; without that only what differs is told.
+
+        Raises
+        ------
+        StoreError
+            There is no such result, or its artefacts are broken.
+
+        Returns
+        -------
+        Explanation
+            `.table` has the effects, `.changes` what exactly differs.
+        """
+        return explain(self._side(a), self._side(b), rerun=rerun)
+
+    def _side(self, item: str | Result) -> Side:
+        if isinstance(item, Result):
+            return side_of(item.outcome)
+        folder = verified_folder(self, self._row(item))
+        document, summary = read_document(folder / "run.json"), read_document(folder / "summary.json")
+        numbers = {name: math.nan if summary["numbers"][name] is None else summary["numbers"][name] for name in METRICS}
+        try:
+            request = request_of(document, self.data_of(document))
+        except DataMissing:
+            request = None
+        return Side(
+            parts=document["parts"],
+            numbers=numbers,
+            request=request,
+            frame_ids=document["data"]["frame_ids"],
+            source=document["strategy"]["source"],
         )
 
     def run(self, key: str) -> Mapping[str, Any]:

@@ -160,6 +160,7 @@ def _common(request: Request) -> dict[str, object]:
         "family": strategy.sha,
         "source": strategy.source,
         "parameters": dict(strategy.values),
+        "dataset_version_ids": dict(data.frame_ids),
     }
 
 

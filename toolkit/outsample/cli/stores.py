@@ -1,4 +1,4 @@
-"""``outsample runs`` and ``outsample purge``: what the store knows, and removing what is old."""
+"""``outsample runs``, ``purge`` and ``explain``: what the store knows, removing what is old, why results differ."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def add(commands: Commands) -> None:
     """Add the commands of this module."""
     _add_runs(commands)
     _add_purge(commands)
+    _add_explain(commands)
 
 
 def _add_runs(commands: Commands) -> None:
@@ -63,4 +64,30 @@ def _purge(parsed: argparse.Namespace) -> int:
     else:
         verb = "would be removed" if found.dry_run else "removed"
         print(f"{len(found.keys)} results, {found.bytes:,} bytes {verb}")
+    return DONE
+
+
+def _add_explain(commands: Commands) -> None:
+    text = "say which inputs of two results differ, and how much of the change each makes"
+    parser = commands.add_parser(
+        "explain",
+        help=text,
+        description=text,
+        epilog="example: outsample explain 6c3d5777 9f00ab12",
+        allow_abbrev=False,
+    )
+    parser.add_argument("a", metavar="A", help="key of the first result, or its first characters")
+    parser.add_argument("b", metavar="B", help="key of the second")
+    parser.add_argument("--no-rerun", action="store_true", help="only say what differs")
+    parser.add_argument("--store", help="file or URL; default: the configured store")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=_explain)
+
+
+def _explain(parsed: argparse.Namespace) -> int:
+    from outsample.archive import Store
+
+    with Store.open(parsed.store) as store:
+        found = store.explain(parsed.a, parsed.b, rerun=not parsed.no_rerun)
+    print(json.dumps(found.to_dict(), ensure_ascii=False) if parsed.json else found)
     return DONE
