@@ -100,6 +100,20 @@ def test_log_wealth_has_the_exact_variance():
         assert drawn == pytest.approx(exact, rel=4 * np.sqrt(2 / 20_000))
 
 
+def test_paths_are_distributed_like_arch():
+    """Sharpe ratio, CAGR and drawdown of 2,000 paths: the same distributions as arch's, by Kolmogorov-Smirnov."""
+    from arch.bootstrap import StationaryBootstrap
+    from scipy.stats import ks_2samp
+
+    def of_a_path(x):
+        return np.array([metrics.sharpe(x), metrics.cagr(x), metrics.max_drawdown(x)])
+
+    theirs = StationaryBootstrap(20, RETURNS.to_numpy(), seed=1).apply(of_a_path, 2000)
+    made = bootstrap(RETURNS, n_paths=4000, block=20.0)
+    for name, values in zip(("sharpe", "cagr", "max_drawdown"), theirs.T, strict=True):
+        assert ks_2samp(values, made.samples[name]).pvalue > 0.01
+
+
 def test_the_automatic_block_is_the_larger_of_two():
     """The block is the larger optimum of the returns and of their squares, as arch computes them."""
     from arch.bootstrap import optimal_block_length
@@ -141,9 +155,9 @@ def test_the_monte_carlo_error_of_a_percentile_is_its_spread_over_seeds():
     """The stated error of each percentile is how much it varies from seed to seed, within 30 %."""
     made = [bootstrap(RETURNS, n_paths=1000, seed=seed, block=5.0) for seed in range(60)]
     for name in NAMES:
-        for p in (5, 50, 95):
-            values = [row(one, name)[f"p{p}"] for one in made]
-            stated = np.median([row(one, name)[f"mc_p{p}"] for one in made])
+        for p in ("p5", "p50", "p95") if name == "sharpe" else ("low", "p5", "p50", "p95", "high"):
+            values = [row(one, name)[p] for one in made]
+            stated = np.median([row(one, name)[f"mc_{p}"] for one in made])
             assert stated == pytest.approx(np.std(values, ddof=1), rel=0.3)
 
 

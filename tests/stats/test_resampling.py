@@ -167,6 +167,16 @@ def test_intervals_are_labelled_by_their_two_sided_level():
     assert (narrow.high - narrow.low) / narrow.standard_error == pytest.approx(2 * 1.645, rel=0.06)
 
 
+@pytest.mark.parametrize("method", ["percentile", "basic", "bca", "studentised"])
+def test_undefined_statistics_have_undefined_intervals(method):
+    """A statistic that is NaN for some resamples has no interval, and nothing warns; a constant one is a point."""
+    x = np.arange(6.0)
+    found = s.bootstrap_interval(x, lambda v: np.nan if v.max() < 5 else v.mean(), method=method, n_bootstrap=50)
+    assert np.isnan([found.low, found.high, found.standard_error]).all()
+    point = s.bootstrap_interval(x, lambda _: 2.0, method=method, n_bootstrap=50)
+    assert (point.low, point.high) == (2.0, 2.0)
+
+
 def test_rows_of_a_table_stay_together():
     """Observations of several variables are resampled by row."""
     x = np.arange(40.0)

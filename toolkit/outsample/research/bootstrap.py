@@ -15,7 +15,7 @@ from outsample.errors import ConfigError, DataInvalid
 from outsample.research.bootstrap_run import Paths, run_paths
 from outsample.research.bootstrap_table import PERCENTILES, bootstrap_table
 from outsample.stats import optimal_block_length
-from outsample.stats.moments import ROUNDING, check_bootstrap, check_share, whole
+from outsample.stats.moments import check_bootstrap, check_share, whole
 
 __all__ = ["Bootstrap", "bootstrap", "trade_fractions"]
 
@@ -41,8 +41,9 @@ class Bootstrap:
     Parameters
     ----------
     table : DataFrame
-        statistic, actual, mean, se, low, high, p5..p95, each percentile's Monte Carlo error (mc_p5..), level (of
-        the two-sided interval low..high) and the method of the interval.
+        statistic, actual, mean, se, low, high, p5..p95, the Monte Carlo error of each of these percentiles (mc_low,
+        mc_high, mc_p5..; 0 where the interval is not simulated), level (of the two-sided interval low..high) and
+        the method of the interval.
     samples : mapping of str to array [path]
         sharpe, cagr, volatility, max_drawdown, final_wealth, and longest_under_water if it was asked for;
         NaN where a path is undefined.
@@ -234,10 +235,7 @@ def _block(x: np.ndarray, block: float | str, method: str) -> float:
     if _METHODS[method] in {"iid", "order"}:
         return 1.0
     if block == "auto":
-        # With hardly any variation in the squares (two sizes of return) there is nothing to estimate.
-        squares = x**2
-        wanted = [x] if squares.std() <= ROUNDING * squares.max(initial=0.0) else [x, squares]
-        found = [optimal_block_length(values) for values in wanted]
+        found = [optimal_block_length(values) for values in (x, x**2)]
         return max(one.stationary if method == "stationary" else one.circular for one in found)
     if isinstance(block, str | bool) or not 1.0 <= float(block) <= len(x):
         raise ConfigError(f"block must be 'auto' or a number in [1, {len(x)}]. Got {block!r}.")

@@ -38,7 +38,9 @@ def bootstrap_table(
         if name == "sharpe":
             error = sharpe_standard_error(returns=paths.excess, method="hac") * math.sqrt(paths.year)
             margin = normal_quantile((1.0 + level) / 2.0) * error
-            row |= {"low": actual[name] - margin, "high": actual[name] + margin, "method": "hac"}
+            # Not simulated: without Monte Carlo error.
+            row |= {"low": actual[name] - margin, "high": actual[name] + margin, "mc_low": 0.0, "mc_high": 0.0}
+            row["method"] = "hac"
         rows.append(row)
     return pd.DataFrame(rows), reasons
 
@@ -66,16 +68,12 @@ def _quantile(ordered: np.ndarray, share: float) -> float:
 def _spread(kept: np.ndarray, level: float) -> dict[str, object]:
     if not len(kept):
         kept = np.array([np.nan])
-    row: dict[str, object] = {
-        "mean": float(kept.mean()),
-        "se": float(kept.std(ddof=1)) if len(kept) > 1 else math.nan,
-        "low": _quantile(kept, (1.0 - level) / 2.0),
-        "high": _quantile(kept, (1.0 + level) / 2.0),
-    }
-    row |= {f"p{p}": _quantile(kept, p / 100.0) for p in PERCENTILES}
-    for p in PERCENTILES:
+    tails = {"low": (1.0 - level) / 2.0, "high": (1.0 + level) / 2.0}
+    shares = {**tails, **{f"p{p}": p / 100.0 for p in PERCENTILES}}
+    row: dict[str, object] = {"mean": float(kept.mean()), "se": float(kept.std(ddof=1)) if len(kept) > 1 else math.nan}
+    row |= {name: _quantile(kept, share) for name, share in shares.items()}
+    for name, share in shares.items():
         # Half the distance of the quantiles one binomial deviation to either side: no density is needed.
-        share = p / 100.0
         margin = math.sqrt(share * (1.0 - share) / len(kept))
-        row[f"mc_p{p}"] = (_quantile(kept, share + margin) - _quantile(kept, share - margin)) / 2.0
+        row[f"mc_{name}"] = (_quantile(kept, share + margin) - _quantile(kept, share - margin)) / 2.0
     return {**row, "level": level, "method": "percentile"}

@@ -174,7 +174,7 @@ def bootstrap_interval(  # noqa: PLR0913 - pinned, with two more
     ----------
     x : array-like [observation] or [observation x variable]
     statistic : callable
-        Takes resampled observations, returns a number.
+        Takes resampled observations, returns a number; if it is NaN for any resample, so is the interval.
     method : {"percentile", "basic", "bca", "studentised"}
         Efron and Tibshirani (1993), chapters 12 to 14, with t the estimate, q the quantiles of the replicates
         t*, a = (1 - level) / 2. Percentile: (q_a, q_{1-a}). Basic: (2 t - q_{1-a}, 2 t - q_a). BCa: quantiles at
@@ -218,16 +218,26 @@ def bootstrap_interval(  # noqa: PLR0913 - pinned, with two more
             pivots[path] = (draws[path] - estimate) / spread if spread > 0.0 else np.nan
     tails = ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
     error = float(draws.std(ddof=1))
-    if method == "studentised":
-        scale = jackknife(values, statistic).standard_error
-        high, low = (estimate - scale * float(np.nanquantile(pivots, tail)) for tail in tails)
+    if np.isnan(draws).any():
+        low = high = math.nan
+    elif method == "studentised":
+        low, high = _studentised(estimate, jackknife(values, statistic).standard_error, pivots, tails)
     elif method == "bca":
-        low, high = np.quantile(draws, _bca_tails(draws, jackknife(values, statistic), tails)).tolist()
+        places = _bca_tails(draws, jackknife(values, statistic), tails)
+        low, high = [math.nan] * 2 if np.isnan(places).any() else np.quantile(draws, places).tolist()
     else:
         low, high = np.quantile(draws, tails).tolist()
         if method == "basic":
             low, high = 2.0 * estimate - high, 2.0 * estimate - low
     return Interval(low=low, high=high, estimate=estimate, standard_error=error, level=level, method=method)
+
+
+def _studentised(estimate: float, error: float, pivots: np.ndarray, tails: tuple[float, float]) -> list[float]:
+    """Resamples without an error of their own are left out; without any error the interval is a point."""
+    known = pivots[~np.isnan(pivots)]
+    if not len(known):
+        return [estimate if error == 0.0 else math.nan] * 2
+    return [estimate - error * float(np.quantile(known, tail)) for tail in reversed(tails)]
 
 
 def _observations(x: object) -> np.ndarray:
