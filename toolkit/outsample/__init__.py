@@ -45,6 +45,7 @@ _HOMES = {
         "ZeroTrades",
     ),
     "outsample.guards": ("SelfTestReport", "selftest"),
+    "outsample.jobs": ("Job", "JobTables", "submit"),
     "outsample.metrics": ("Metrics", "measure"),
     "outsample.model": (
         "ErrorCategory",
@@ -84,7 +85,9 @@ __all__ = [
     "Execution",
     "ExecutionResult",
     "Finding",
+    "Job",
     "JobError",
+    "JobTables",
     "Judgement",
     "LookaheadReport",
     "Metrics",
@@ -139,6 +142,7 @@ __all__ = [
     "run_sandboxed",
     "selftest",
     "sim",
+    "submit",
     "sweep",
     "unload_ipython_extension",
     "validate",
@@ -180,6 +184,7 @@ if TYPE_CHECKING:
         ZeroTrades,
     )
     from outsample.guards import SelfTestReport, selftest
+    from outsample.jobs import Job, JobTables, submit
     from outsample.metrics import Metrics, measure
     from outsample.model import ErrorCategory, ExecutionResult, Positions, SandboxReport, Status, SuccessLevel, Verdict
     from outsample.research.bootstrap import Bootstrap, bootstrap

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Callable, Sequence
 
 from outsample import __version__
-from outsample.cli import dashboard, database, machine, reports, running, selftest, stores
+from outsample.cli import dashboard, database, jobs, machine, reports, running, selftest, stores
 from outsample.cli.common import CANNOT_RUN, COULD_NOT_RUN, FAILED
 from outsample.errors import OutsampleError
 
 __all__ = ["main"]
 
 # Each module adds its commands, in the order of `outsample --help`.
-_GROUPS = (running, reports, stores, database, machine, selftest, dashboard)
+_GROUPS = (running, reports, stores, jobs, database, machine, selftest, dashboard)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -41,6 +41,7 @@ __all__ = [
     "finish",
     "give_back",
     "heartbeat",
+    "note_peak",
     "now",
     "reap",
     "report_progress",
@@ -324,10 +325,29 @@ def finish(database: Database, held: Claim, ending: Ending) -> bool:
         raise JobError(f"The job {held.job_id[:12]} may not end as {ending.status}: {error.orig}.") from error
 
 
+def note_peak(database: Database, held: Claim, peak_mb: float) -> None:
+    """Note the memory that the processes of an attempt used, if that is more than is known."""
+    import sqlalchemy as sa
+
+    from outsample.store.job_tables import backtest_jobs, job_attempts
+
+    with database.begin() as connection:
+        for table in (backtest_jobs, job_attempts):
+            peak = table.c.peak_memory_mb
+            mine = sa.and_(table.c.job_id == held.job_id, table.c.attempt == held.attempt, peak < peak_mb)
+            connection.execute(sa.update(table).where(mine).values(peak_memory_mb=peak_mb))
+
+
 def retry_later(database: Database, held: Claim, seconds: float, ending: Ending) -> bool:
     """Make a job pending again after a transient fault, not before `seconds` have passed."""
     wait = datetime.timedelta(seconds=seconds)
-    values = {"status": "pending", "lease_until": None, "worker_id": None, "not_before": wait, "queued_at": wait}
+    values: dict[str, object] = {
+        "status": "pending",
+        "lease_until": None,
+        "worker_id": None,
+        "not_before": wait,
+        "queued_at": wait,
+    }
     values |= {"attempt": held.attempt + 1, "retry_count": held.retry_count + 1, "progress_pct": 0.0}
     values |= {"progress_message": "waits for another attempt"}
     told = {"error_category": ending.error_category, "error_message": ending.error_message}
@@ -336,7 +356,12 @@ def retry_later(database: Database, held: Claim, seconds: float, ending: Ending)
 
 def give_back(database: Database, held: Claim) -> bool:
     """Make a job pending again because its worker is asked to stop; the attempt does not count."""
-    values = {"status": "pending", "lease_until": None, "worker_id": None, "queued_at": datetime.timedelta(0)}
+    values: dict[str, object] = {
+        "status": "pending",
+        "lease_until": None,
+        "worker_id": None,
+        "queued_at": datetime.timedelta(0),
+    }
     values |= {"progress_pct": 0.0, "progress_message": "given back by its worker", "started_at": None}
     return _fenced(database, held, values, {"outcome": "returned"})
 
