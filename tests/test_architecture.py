@@ -20,8 +20,8 @@ LAYERS: list[list[str]] = [
     ["classify", "request", "pipeline"],
     ["research", "alpha"],
     ["store", "interop", "report"],
-    ["house", "known", "trials", "result", "comparison", "studies", "api"],
-    ["differences", "explain", "archive", "golden", "bundle", "batch", "backtester", "jobs", "guards"],
+    ["house", "known", "trials", "saving", "result", "comparison", "studies", "api"],
+    ["differences", "explain", "archive", "golden", "bundle", "batch", "backtester", "doctor", "jobs", "guards"],
     ["notebook", "cli", "testing", "widgets", "__main__"],
 ]
 RANK = {name: (layer, place) for layer, names in enumerate(LAYERS) for place, name in enumerate(names)}

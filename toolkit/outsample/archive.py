@@ -17,10 +17,9 @@ from outsample.result import Result
 from outsample.store import Store as Ledger
 from outsample.store.audit import read_audit
 from outsample.store.documents import read_document, rebuild_outcome, request_of
-from outsample.store.publish import Publishing, verified_folder
+from outsample.store.publish import verified_folder
 from outsample.store.retention import Purged, Rebuilt, broken_runs, purge, rebuild
-from outsample.store.store import max_bytes
-from outsample.trials import judged, trial_of
+from outsample.trials import judged
 
 __all__ = ["Store"]
 
@@ -63,13 +62,7 @@ class Store(Ledger):
         StoreError
             It cannot be written; nothing half-written stays.
         """
-        if not self._rows(result.key):
-            self.record(trial_of(result.outcome, float(result.usage.get("wall_seconds", 0.0))))
-        how = Publishing(weights=weights, compression=compression, max_bytes=max_bytes())
-        folder = self.publish(result.outcome, how)
-        if result.lookahead is not None:
-            self.keep_report(result.key, "auto", result.lookahead)
-        return folder
+        return result.save(self, weights=weights, compression=compression)
 
     def load(self, key: str) -> Result:
         """Return a saved result: the same canonical bytes as when it was saved.

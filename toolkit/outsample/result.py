@@ -35,6 +35,7 @@ from outsample.research.lookahead import LookaheadReport
 from outsample.research.objective import Objective
 from outsample.research.sweep import Combination, SweepRuns
 from outsample.research.walk_forward import Plan, WalkForwardRun, run_walk_forward
+from outsample.saving import Savable
 from outsample.store import Store
 from outsample.strategy import Literal, Strategy
 from outsample.trials import swept
@@ -75,7 +76,7 @@ class Shown:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Result(Shown):
+class Result(Savable, Shown):
     """One backtest.
 
     Attributes

@@ -18,7 +18,7 @@ from outsample.store.users import current_user
 if TYPE_CHECKING:
     from outsample.store.database import Database
 
-__all__ = ["Trial", "TrialCount", "count_trials", "read_trials", "record_trial"]
+__all__ = ["Trial", "TrialCount", "count_trials", "has_trial", "read_trials", "record_trial"]
 
 _SCOPES = ("dataset", "family", "store")
 
@@ -146,6 +146,17 @@ def count_trials(database: Database, scope: str = "dataset", value: str | None =
     # With few or equal trials the sample variance says nothing; 1/n is the variance of luck alone.
     floor = 1.0 / max(lengths) if lengths else math.nan
     return TrialCount(n=len(rows), variance=max(spread, floor) if lengths else math.nan)
+
+
+def has_trial(database: Database, key: str) -> bool:
+    """Whether a trial of this key is in the ledger."""
+    import sqlalchemy as sa
+
+    from outsample.store.schema import trials
+
+    with database.connect() as connection:
+        query = sa.select(trials.c.id).where(trials.c.result_key == key).limit(1)
+        return connection.execute(query).first() is not None
 
 
 def _clean(value: object) -> object:

@@ -19,7 +19,7 @@ from outsample.errors import ConfigError, StoreError
 from outsample.store.audit import may_change, require_runner, write_audit
 from outsample.store.documents import read_document
 from outsample.store.files import MANIFEST, check_folder, sweep
-from outsample.store.ledger import Trial, record_trial
+from outsample.store.ledger import Trial, has_trial, record_trial
 from outsample.store.publish import folder_of, published, run_row
 from outsample.store.rows import upsert_run
 from outsample.store.steps import step
@@ -264,7 +264,7 @@ def _attempt(manifest: Path) -> tuple[int, str]:
 
 
 def _restore(database: Database, folder: Path, row: Mapping[str, Any]) -> None:
-    if not _has_trial(database, row["result_key"]):
+    if not has_trial(database, row["result_key"]):
         summary, document = read_document(folder / "summary.json"), read_document(folder / "run.json")
         copied = ("result_key", "name", "dataset", "snapshot_id", "family", "parameters", "dataset_version_ids")
         numbers = (
@@ -285,13 +285,3 @@ def _restore(database: Database, folder: Path, row: Mapping[str, Any]) -> None:
         record_trial(database, trial)
     with database.begin() as connection:
         upsert_run(connection, row, {name: value for name, value in row.items() if name != "result_key"})
-
-
-def _has_trial(database: Database, key: str) -> bool:
-    import sqlalchemy as sa
-
-    from outsample.store.schema import trials
-
-    with database.connect() as connection:
-        query = sa.select(trials.c.id).where(trials.c.result_key == key).limit(1)
-        return connection.execute(query).first() is not None

@@ -14,7 +14,7 @@ from outsample.pipeline import Outcome
 from outsample.request import Request
 from outsample.research.lookahead import LookaheadReport
 from outsample.store.database import Database
-from outsample.store.ledger import Trial, TrialCount, count_trials, read_trials, record_trial
+from outsample.store.ledger import Trial, TrialCount, count_trials, has_trial, read_trials, record_trial
 from outsample.store.publish import Publishing, compare, fetch_outcome, publish, published
 from outsample.store.reports import fetch_report, keep_report
 from outsample.store.rows import query_runs
@@ -109,6 +109,10 @@ class Store(Database):
     def has(self, key: str) -> bool:
         """Whether the store has the artefacts of a result."""
         return published(self, key) is not None
+
+    def has_trial(self, key: str) -> bool:
+        """Whether a trial of this key is in the ledger."""
+        return has_trial(self, key)
 
     def compare(self, outcome: Outcome) -> None:
         """Compare an outcome with the stored one of its key, if there is one.
