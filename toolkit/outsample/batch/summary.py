@@ -131,7 +131,10 @@ def grouped_errors(rows: Sequence[Row]) -> list[dict[str, Any]]:
 def _shapes(rows: Iterable[Row]) -> list[dict[str, Any]]:
     by_shape: dict[str, list[Row]] = {}
     for row in rows:
-        by_shape.setdefault(shape_of(row.message or " ".join(row.reasons)), []).append(row)
+        shape = shape_of(row.message or " ".join(row.reasons))
+        if shape in {"<name>", "<n>", ""} and row.error_type:
+            shape = f"{row.error_type}: {shape}"  # a KeyError says only the key
+        by_shape.setdefault(shape, []).append(row)
     return [
         {
             "shape": shape,

@@ -6,18 +6,19 @@ Exit codes: 0 done, 1 a strategy or notebook failed, 2 the command could not run
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 from outsample import __version__
-from outsample.cli import dashboard, database, jobs, machine, reports, running, selftest, stores
-from outsample.cli.common import CANNOT_RUN, COULD_NOT_RUN, FAILED
+from outsample.cli import dashboard, database, goldens, jobs, machine, reports, running, selftest, stores
+from outsample.cli.common import CANNOT_RUN, COULD_NOT_RUN, DONE, FAILED
 from outsample.errors import OutsampleError
 
 __all__ = ["main"]
 
 # Each module adds its commands, in the order of `outsample --help`.
-_GROUPS = (running, reports, stores, jobs, database, machine, selftest, dashboard)
+_GROUPS = (running, reports, goldens, stores, jobs, database, machine, selftest, dashboard)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OutsampleError as error:
         print(f"outsample: {error}", file=sys.stderr)
         return COULD_NOT_RUN if isinstance(error, CANNOT_RUN) else FAILED
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; what is left must not fail when Python flushes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except KeyboardInterrupt:
         print("outsample: interrupted", file=sys.stderr)
         return 130

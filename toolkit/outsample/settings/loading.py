@@ -26,7 +26,7 @@ _SHORT = {
     "OUTSAMPLE_FEE_RATIO": "execution.fee_ratio",
     "OUTSAMPLE_TAX_RATIO": "execution.tax_ratio",
     "OUTSAMPLE_LOG": "output.log",
-    "OUTSAMPLE_REDIS": "jobs.redis",
+    "OUTSAMPLE_REDIS_URL": "jobs.redis",
 }
 
 
@@ -85,7 +85,7 @@ def load_settings(
     environ : mapping, optional
         Instead of ``os.environ``. Read: OUTSAMPLE_<SECTION>__<KEY>, and the short names OUTSAMPLE_STORE,
         OUTSAMPLE_DATASET, OUTSAMPLE_PROGRESS, OUTSAMPLE_FEE_RATIO, OUTSAMPLE_TAX_RATIO, OUTSAMPLE_LOG,
-        OUTSAMPLE_REDIS. An empty value counts as not set.
+        OUTSAMPLE_REDIS_URL. An empty value counts as not set.
     file : path, optional
         Instead of what `settings_file` finds.
     overrides : mapping, optional
