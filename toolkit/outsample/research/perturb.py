@@ -20,12 +20,14 @@ def stored_frames(data: Dataset) -> list[str]:
     return [name for name in data.frame_ids if name not in _KEPT]
 
 
-def perturbed(data: Dataset, cut: pd.Timestamp, *, seed: int, only: Collection[str] | None = None) -> Dataset:
+def perturbed(
+    data: Dataset, cut: pd.Timestamp, *, seed: int, only: Collection[str] | None = None, scale: float = 1.0
+) -> Dataset:
     """Return the dataset with random data after a cut.
 
     Prices are multiplied by one random path per symbol, the same for open, high, low and close of a bar,
-    so that their order holds; rows of other numeric frames and columns of boolean ones are permuted; the
-    universe, delistings and all time stamps stay.
+    so that their order holds; rows of other numeric frames are permuted and each column is multiplied by a
+    random factor; columns of boolean frames are permuted; the universe, delistings and all time stamps stay.
 
     Parameters
     ----------
@@ -35,20 +37,22 @@ def perturbed(data: Dataset, cut: pd.Timestamp, *, seed: int, only: Collection[s
     seed : int
     only : collection of str, optional
         Change these stored frames alone (then bars need not keep their order).
+    scale : float
+        1: a first jump of about 5 %, and 3 % a bar; 6: a future of another size.
     """
     random = np.random.Generator(np.random.Philox(seed))
     later = np.flatnonzero(data.dates > cut)
     steps = random.normal(0.0, 0.03, (len(later), len(data.symbols)))
-    path = np.exp(np.cumsum(steps, axis=0) + random.normal(0.0, 0.05, len(data.symbols)))
+    path = np.exp(np.cumsum(steps, axis=0) + random.normal(0.0, 0.05 * scale, len(data.symbols)))
     frames = {}
     for name, frame in data.stored().items():
         changed = name not in _KEPT and (only is None or name in only) and isinstance(frame.index, pd.DatetimeIndex)
-        frames[name] = _changed(name, frame, cut, path, random) if changed else frame
+        frames[name] = _changed(name, frame, cut, path, random, scale) if changed else frame
     return data.replaced(frames)
 
 
 def _changed(
-    name: str, frame: pd.DataFrame, cut: pd.Timestamp, path: np.ndarray, random: np.random.Generator
+    name: str, frame: pd.DataFrame, cut: pd.Timestamp, path: np.ndarray, random: np.random.Generator, scale: float
 ) -> pd.DataFrame:
     rows = np.flatnonzero(frame.index > cut)
     values = frame.to_numpy().copy(order="F")
@@ -59,6 +63,6 @@ def _changed(
     elif values.dtype == bool:
         values[rows] = random.permuted(values[rows], axis=1)
     else:
-        values[rows] = values[random.permutation(rows)] * (1.0 + 0.1 * random.random())
+        values[rows] = values[random.permutation(rows)] * np.exp(random.normal(0.0, 0.2 * scale, values.shape[1]))
     values.flags.writeable = False
     return pd.DataFrame(values, index=frame.index, columns=frame.columns, copy=False)

@@ -1,0 +1,2 @@
+close = data.get('close')
+position = close.expanding(20).rank(pct=True) < 0.5

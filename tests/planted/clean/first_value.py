@@ -1,0 +1,2 @@
+close = data.get('close')
+position = close < close.iloc[0] * 1.1

@@ -1,0 +1,2 @@
+close = data.get('close')
+sim(close > close.average(30), resample='ME')

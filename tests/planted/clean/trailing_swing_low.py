@@ -1,0 +1,2 @@
+low = data.get('low')
+position = low <= low.rolling(11).min()

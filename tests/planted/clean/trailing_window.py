@@ -1,0 +1,2 @@
+close = data.get('close')
+position = close < close.rolling(21).mean()

@@ -1,0 +1,82 @@
+"""Where the look-ahead check cuts the data: at stratified places, next to trades and before large moves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from outsample.data import Dataset
+from outsample.model import Positions
+
+__all__ = ["numbers", "plan"]
+
+# Leaks of rare events show only where the event is: one of this many largest moves is taken.
+LARGEST_MOVES = 3
+
+
+def plan(
+    data: Dataset, full: Positions, truncations: int, perturbations: int, seed: int
+) -> list[tuple[str, pd.Timestamp]]:
+    """Return kinds and cuts in the order P T P T ...
+
+    The first cut lies two bars before the end, where leaks of one bar show best. Of each three that follow,
+    one is the bar of a changed target (rare targets before common ones), one the bar before a large move, and
+    one lies in its own stratum between the end of the warm-up and the end of the data.
+
+    Parameters
+    ----------
+    data : Dataset
+    full : Positions
+        What the strategy decided on all data.
+    truncations, perturbations : int
+    seed : int
+    """
+    random = np.random.Generator(np.random.Philox(seed))
+    first = int(data.dates.searchsorted(full.frame.index[0])) if len(full.frame) else 0
+    total = truncations + perturbations
+    last = max(len(data.dates) - 3, 0)
+    low = min(first + (last - first) // 10, last)
+    edges = np.linspace(low, last, max(total, 2))
+    jitter = random.uniform(-0.5, 0.5, len(edges)) * (edges[1] - edges[0])
+    bars = np.clip(np.round(edges + jitter), low, last).astype(int)
+    bars = np.concatenate([[last], random.permutation(bars[:-1])])[:total]
+    for offset, found in ((1, _changes(data, full, last, random)), (2, _moves(data, first, last, random))):
+        places = bars[offset::3]
+        count = min(len(found), len(places))
+        places[:count] = found[:count]
+    kinds = ["perturbation", "truncation"] * min(truncations, perturbations)
+    kinds += ["truncation"] * (truncations - min(truncations, perturbations))
+    kinds += ["perturbation"] * (perturbations - min(truncations, perturbations))
+    return [(kind, data.dates[bar]) for kind, bar in zip(kinds, bars, strict=True)]
+
+
+def numbers(frame: pd.DataFrame) -> np.ndarray:
+    """Return targets as numbers: an undefined target holds nothing."""
+    values: np.ndarray = np.nan_to_num(frame.astype(np.float64).to_numpy(), nan=0.0)
+    return values
+
+
+def _changes(data: Dataset, full: Positions, last: int, random: np.random.Generator) -> np.ndarray:
+    """Bars whose targets differ from the bar before, drawn with rare rows first."""
+    values = numbers(full.frame)
+    if len(values) < 2:
+        return np.empty(0, dtype=int)
+    moved = np.flatnonzero((values[1:] != values[:-1]).any(axis=1)) + 1
+    bars = data.dates.searchsorted(full.frame.index[moved])
+    moved, bars = moved[bars <= last], bars[bars <= last]
+    if len(moved) == 0:
+        return np.empty(0, dtype=int)
+    _, kinds, counts = np.unique(values[moved], axis=0, return_inverse=True, return_counts=True)
+    chance = 1.0 / counts[kinds.ravel()].astype(float) ** 2
+    drawn: np.ndarray = random.choice(bars, size=len(bars), replace=False, p=chance / chance.sum())
+    return drawn
+
+
+def _moves(data: Dataset, first: int, last: int, random: np.random.Generator) -> np.ndarray:
+    """The bars just before the largest moves of any symbol, in random order."""
+    close = data.frame("close").to_numpy(dtype=np.float64)[first : last + 2]
+    if len(close) < 2:
+        return np.empty(0, dtype=int)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.nan_to_num(np.abs(np.log(close[1:] / close[:-1])), nan=0.0, posinf=0.0).max(axis=1)
+    return random.permutation(first + np.argsort(-size, kind="stable")[:LARGEST_MOVES])
