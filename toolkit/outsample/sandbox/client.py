@@ -199,7 +199,9 @@ class ServerProcess:
 
     def _probe(self) -> SandboxReport:
         """Let a locked child try what must not work, and describe the protection by what happened."""
-        folder = Path(tempfile.mkdtemp(prefix="outsample-probe-"))
+        # The address of a socket has at most 107 bytes; the folder of a job may lie deeper than that.
+        place = "/tmp" if len(tempfile.gettempdir()) > 60 else None  # noqa: S108 - the folder in it is ours alone
+        folder = Path(tempfile.mkdtemp(prefix="outsample-probe-", dir=place))
         (folder / "read").write_text("x", encoding="ascii")
         folder.chmod(0o777)  # only the sandbox may be what stops the child
         with socket.create_server(("127.0.0.1", 0)) as port, socket.socket(socket.AF_UNIX) as unix:
