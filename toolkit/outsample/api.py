@@ -5,24 +5,23 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from outsample import errors
+from outsample.asking import make_request
 from outsample.config import Conventions, Costs, Execution, SandboxPolicy
-from outsample.data import Dataset, load
+from outsample.data import Dataset
 from outsample.house import house_notes
 from outsample.known import Known
 from outsample.model import Positions
 from outsample.pipeline import Executor, Outcome, execute, run
 from outsample.request import Request, request_key
 from outsample.research.lookahead import LookaheadReport, check_lookahead
-from outsample.research.objective import Objective
-from outsample.research.walk_forward import Plan
-from outsample.result import Result, Sweep, WalkForward, walk_forward_of
-from outsample.settings import load_settings
+from outsample.result import Result, WalkForward
 from outsample.store import Store
 from outsample.strategy import Literal, Strategy
-from outsample.trials import failed_trial, judged, ledger_of, record, swept, trial_of
+from outsample.studies import sweep, walk_forward
+from outsample.trials import failed_trial, judged, ledger_of, record, trial_of
 
 __all__ = [
     "backtest",
@@ -122,48 +121,6 @@ def backtest(  # noqa: PLR0913 - pinned by the public interface
     return run_request(request, lookahead=lookahead, store=store, use_cache=use_cache, on_stage=on_stage, cancel=cancel)
 
 
-def make_request(  # noqa: PLR0913 - gathers what the rims parse
-    strategy: Strategy | str,
-    data: Dataset | str,
-    *,
-    params: Mapping[str, Literal] | None = None,
-    options: Mapping[str, object] | None = None,
-    sandbox: SandboxPolicy | None = None,
-    engine: str = "vectorised",
-    benchmark: str | None = None,
-    conventions: Conventions | None = None,
-    seed: int = 0,
-    alpha: str | None = None,
-    store: Store | bool | None = None,
-) -> Request:
-    """Return the request that the arguments of `backtest` mean."""
-    settings = load_settings()
-    source = Strategy.from_source(strategy) if isinstance(strategy, str) else strategy
-    if isinstance(data, str):
-        data = load(data, store=ledger_of(store)[0])
-    for value, kind, text in ((source, Strategy, "a Strategy or its source"), (data, Dataset, "a Dataset or its name")):
-        if not isinstance(value, kind):
-            raise errors.ConfigError(
-                f"backtest needs {text}. Got {type(value).__name__}.",
-                hint="Dataset.from_frames({'close': frame}, name='...') makes a dataset of a DataFrame.",
-            )
-    if params:
-        source = source.with_params(**params)
-    return Request(
-        strategy=source,
-        data=data,
-        options={name: value for name, value in (options or {}).items() if value is not None},
-        settings=settings.options,
-        conventions=conventions or Conventions(),
-        thresholds=settings.thresholds,
-        engine=engine,
-        benchmark=benchmark,
-        alpha=alpha,
-        seed=seed,
-        policy=sandbox or settings.policy(),
-    )
-
-
 def run_request(  # noqa: PLR0913 - gathers what the rims ask for
     request: Request,
     *,
@@ -224,96 +181,6 @@ def run_request(  # noqa: PLR0913 - gathers what the rims ask for
         usage=usage,
         notes=notes,
     )
-
-
-def sweep(  # noqa: PLR0913 - pinned by the public interface
-    strategy: Strategy | str,
-    data: Dataset | str,
-    grid: Mapping[str, Sequence[Literal]],
-    *,
-    objective: Objective = "sharpe",
-    n_jobs: int | None = None,
-    store: Store | bool | None = None,
-    params: Mapping[str, Literal] | None = None,
-    **options: object,
-) -> Sweep:
-    """Run every combination of a grid of parameter values.
-
-    Parameters
-    ----------
-    strategy, data, params, store, **options
-        As in `backtest`.
-    grid : mapping of parameter name to values
-    objective : str or callable
-        "sharpe", "sortino", "calmar", "cagr", "total_return", or a function of returns.
-    n_jobs : int, optional
-        Sandboxes at once; never changes a number.
-
-    Returns
-    -------
-    Sweep
-        Every combination is recorded as a trial.
-    """
-    request = make_request(strategy, data, params=params, options=options, store=store)
-    return Sweep(runs=swept(request, grid, objective=objective, n_jobs=n_jobs, store=store))
-
-
-def walk_forward(  # noqa: PLR0913 - pinned by the public interface
-    strategy: Strategy | str,
-    data: Dataset | str,
-    grid: Mapping[str, Sequence[Literal]],
-    *,
-    train: int | str,
-    test: int | str,
-    step: int | str | None = None,
-    anchored: bool = False,
-    purge: int = 0,
-    embargo: int = 0,
-    objective: Objective = "sharpe",
-    min_trades: int = 0,
-    boundary: str = "carry",
-    n_jobs: int | None = None,
-    store: Store | bool | None = None,
-    params: Mapping[str, Literal] | None = None,
-    **options: object,
-) -> WalkForward:
-    """Choose parameters on past windows and judge them on what came next.
-
-    Parameters
-    ----------
-    strategy, data, params, store, **options
-        As in `backtest`.
-    grid : mapping of parameter name to values
-    train, test, step : int or str
-        Bars, or calendar spans ("3Y", "6M"); step is test by default.
-    anchored : bool
-        Training always begins with the first bar.
-    purge, embargo : int
-        Bars between the end of training and the start of the test.
-    objective : str or callable
-        Maximised on the training returns.
-    min_trades : int
-        A combination with fewer trades in training is never chosen.
-    boundary : {"carry", "flat"}
-        Holdings at a seam are carried, or sold first.
-    n_jobs : int, optional
-
-    Returns
-    -------
-    WalkForward
-    """
-    request = make_request(strategy, data, params=params, options=options, store=store)
-    plan = Plan(
-        train=train,
-        test=test,
-        step=step,
-        anchored=anchored,
-        purge=purge,
-        embargo=embargo,
-        min_trades=min_trades,
-        boundary=boundary,
-    )
-    return walk_forward_of(request, grid, plan=plan, objective=objective, n_jobs=n_jobs, store=store)
 
 
 def with_out_of_sample(result: Result, walk: WalkForward, store: Store | bool | None = None) -> Result:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,53 +25,17 @@ from outsample.pipeline import Outcome, weights_of
 from outsample.report.alpha import alpha_tables
 from outsample.report.backtest import backtest_document
 from outsample.report.document import Document
-from outsample.report.figures import equity_figure, png, walk_forward_figure
-from outsample.report.html import fragment, page
-from outsample.report.text import markdown, plain
-from outsample.report.walk_forward import walk_forward_document
-from outsample.request import Request
+from outsample.report.figures import equity_figure, png
 from outsample.research.lookahead import LookaheadReport
-from outsample.research.objective import Objective
-from outsample.research.sweep import Combination, SweepRuns
-from outsample.research.walk_forward import Plan, WalkForwardRun, run_walk_forward
 from outsample.saving import Savable
-from outsample.store import Store
+from outsample.shown import Shown
 from outsample.strategy import Literal, Strategy
-from outsample.trials import swept
+from outsample.studies import Sweep, WalkForward, walk_forward_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Result", "Shown", "Sweep", "WalkForward", "walk_forward_of"]
-
-
-class Shown:
-    """Display in notebooks: HTML where there is a page, aligned text where there is none."""
-
-    def document(self, *, pictures: bool = True) -> Document:
-        """Return the report as a value."""
-        raise NotImplementedError
-
-    def to_html(self, path: str | Path | None = None) -> str:
-        """Return the report as a self-contained HTML page, and write it to `path` if one is given."""
-        text = page(self.document())
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
-
-    def to_markdown(self) -> str:
-        """Return the report as Markdown."""
-        return markdown(self.document(pictures=False))
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
-        document = self.document()
-        bundle = {"text/plain": plain(document), "text/html": fragment(document)}
-        if document.pictures:
-            bundle["image/png"] = base64.b64encode(document.pictures[0].png).decode("ascii")
-        return bundle
-
-    def __str__(self) -> str:
-        return plain(self.document(pictures=False))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -264,133 +227,6 @@ class Result(Savable, Shown):
             f"<Result {self.name!r}: {self.judgement.level.name}, total return {m.total_return:.2%}, "
             f"Sharpe {m.sharpe:.2f}, {self.key[:12]}>"
         )
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Sweep:
-    """Every combination of a grid.
-
-    Attributes
-    ----------
-    runs : SweepRuns
-    """
-
-    runs: SweepRuns
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """A row per combination, in grid order."""
-        return self.runs.table
-
-    @property
-    def best(self) -> Combination:
-        """The combination with the largest objective."""
-        return self.runs.best
-
-    @property
-    def objective(self) -> Objective:
-        """What was maximised."""
-        return self.runs.objective
-
-    def __len__(self) -> int:
-        return len(self.runs.combinations)
-
-    def __repr__(self) -> str:
-        return f"<Sweep of {len(self)} combinations over {', '.join(self.runs.grid)}>"
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class WalkForward(Shown):
-    """A walk-forward: parameters chosen on the past, judged on what came next.
-
-    Attributes
-    ----------
-    run : WalkForwardRun
-    """
-
-    run: WalkForwardRun
-
-    @cached_property
-    def windows(self) -> pd.DataFrame:
-        """A row per window: dates, chosen parameters, in-sample and out-of-sample numbers."""
-        return self.run.table
-
-    @property
-    def simulation(self) -> Simulation:
-        """The stitched decisions, simulated once."""
-        return self.run.simulation
-
-    @property
-    def equity(self) -> pd.Series:
-        """Stitched out-of-sample equity."""
-        return self.run.simulation.equity
-
-    @property
-    def returns(self) -> pd.Series:
-        """Stitched out-of-sample returns."""
-        return self.run.simulation.returns
-
-    @property
-    def metrics(self) -> Metrics:
-        """Metrics of the stitched returns."""
-        return self.run.metrics
-
-    @property
-    def efficiency(self) -> float:
-        """Out-of-sample CAGR over mean in-sample CAGR; NaN when that is not positive."""
-        return self.run.efficiency
-
-    @property
-    def n_trials(self) -> int:
-        """Combinations that were tried."""
-        return len(self.run.sweep.combinations)
-
-    def plot(self) -> Figure:
-        """Return the stitched equity over the test windows."""
-        table = self.windows
-        best = self.run.sweep.best.outcome
-        assert best is not None
-        tests = list(zip(table["test_start"], table["test_end"], strict=True))
-        return walk_forward_figure(self.equity, tests, best.simulation.equity)
-
-    def document(self, *, pictures: bool = True) -> Document:
-        """Return the report as a value; `report` renders it."""
-        return walk_forward_document(self.run, self.plot() if pictures else None)
-
-    def __repr__(self) -> str:
-        return (
-            f"<WalkForward: {len(self.windows)} windows, {self.n_trials} combinations, "
-            f"out-of-sample Sharpe {self.metrics.sharpe:.2f}, efficiency {self.efficiency:.2f}>"
-        )
-
-
-def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a request
-    request: Request,
-    grid: Mapping[str, Sequence[Literal]],
-    *,
-    plan: Plan | None = None,
-    objective: Objective = "sharpe",
-    n_jobs: int | None = None,
-    store: Store | bool | None = None,
-    on_done: Callable[[int, int], None] | None = None,
-    **windows: object,
-) -> WalkForward:
-    """Walk a request forward: sweep it, choose per window, simulate the stitched decisions once.
-
-    Parameters
-    ----------
-    request : Request
-    grid : mapping of parameter name to values
-    plan : Plan, optional
-        The windows; or their parts as keywords (train, test, step, anchored, ...).
-    objective, n_jobs, store
-        As in `outsample.walk_forward`.
-    on_done : callable, optional
-        Called with (done, total) after each combination.
-    """
-    chosen = plan or Plan(**windows)  # type: ignore[arg-type]
-    runs = swept(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done)
-    return WalkForward(run=run_walk_forward(runs, chosen))
 
 
 def _finite(value: float | None) -> float | None:

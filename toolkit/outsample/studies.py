@@ -1,0 +1,248 @@
+"""Studies of many runs: sweeps and walk-forward, as what users call and hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from outsample.asking import make_request
+from outsample.data import Dataset
+from outsample.engine import Simulation
+from outsample.metrics import Metrics
+from outsample.report.document import Document
+from outsample.report.figures import walk_forward_figure
+from outsample.report.walk_forward import walk_forward_document
+from outsample.request import Request
+from outsample.research.objective import Objective
+from outsample.research.sweep import Combination, SweepRuns
+from outsample.research.walk_forward import Plan, WalkForwardRun, run_walk_forward
+from outsample.shown import Shown
+from outsample.store import Store
+from outsample.strategy import Literal, Strategy
+from outsample.trials import swept
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Sweep", "WalkForward", "sweep", "walk_forward", "walk_forward_of"]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Sweep:
+    """Every combination of a grid.
+
+    Attributes
+    ----------
+    runs : SweepRuns
+    """
+
+    runs: SweepRuns
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per combination, in grid order."""
+        return self.runs.table
+
+    @property
+    def best(self) -> Combination:
+        """The combination with the largest objective."""
+        return self.runs.best
+
+    @property
+    def objective(self) -> Objective:
+        """What was maximised."""
+        return self.runs.objective
+
+    def __len__(self) -> int:
+        return len(self.runs.combinations)
+
+    def __repr__(self) -> str:
+        return f"<Sweep of {len(self)} combinations over {', '.join(self.runs.grid)}>"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class WalkForward(Shown):
+    """A walk-forward: parameters chosen on the past, judged on what came next.
+
+    Attributes
+    ----------
+    run : WalkForwardRun
+    """
+
+    run: WalkForwardRun
+
+    @cached_property
+    def windows(self) -> pd.DataFrame:
+        """A row per window: dates, chosen parameters, in-sample and out-of-sample numbers."""
+        return self.run.table
+
+    @property
+    def simulation(self) -> Simulation:
+        """The stitched decisions, simulated once."""
+        return self.run.simulation
+
+    @property
+    def equity(self) -> pd.Series:
+        """Stitched out-of-sample equity."""
+        return self.run.simulation.equity
+
+    @property
+    def returns(self) -> pd.Series:
+        """Stitched out-of-sample returns."""
+        return self.run.simulation.returns
+
+    @property
+    def metrics(self) -> Metrics:
+        """Metrics of the stitched returns."""
+        return self.run.metrics
+
+    @property
+    def efficiency(self) -> float:
+        """Out-of-sample CAGR over mean in-sample CAGR; NaN when that is not positive."""
+        return self.run.efficiency
+
+    @property
+    def n_trials(self) -> int:
+        """Combinations that were tried."""
+        return len(self.run.sweep.combinations)
+
+    def plot(self) -> Figure:
+        """Return the stitched equity over the test windows."""
+        table = self.windows
+        best = self.run.sweep.best.outcome
+        assert best is not None
+        tests = list(zip(table["test_start"], table["test_end"], strict=True))
+        return walk_forward_figure(self.equity, tests, best.simulation.equity)
+
+    def document(self, *, pictures: bool = True) -> Document:
+        """Return the report as a value; `report` renders it."""
+        return walk_forward_document(self.run, self.plot() if pictures else None)
+
+    def __repr__(self) -> str:
+        return (
+            f"<WalkForward: {len(self.windows)} windows, {self.n_trials} combinations, "
+            f"out-of-sample Sharpe {self.metrics.sharpe:.2f}, efficiency {self.efficiency:.2f}>"
+        )
+
+
+def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a request
+    request: Request,
+    grid: Mapping[str, Sequence[Literal]],
+    *,
+    plan: Plan | None = None,
+    objective: Objective = "sharpe",
+    n_jobs: int | None = None,
+    store: Store | bool | None = None,
+    on_done: Callable[[int, int], None] | None = None,
+    **windows: object,
+) -> WalkForward:
+    """Walk a request forward: sweep it, choose per window, simulate the stitched decisions once.
+
+    Parameters
+    ----------
+    request : Request
+    grid : mapping of parameter name to values
+    plan : Plan, optional
+        The windows; or their parts as keywords (train, test, step, anchored, ...).
+    objective, n_jobs, store
+        As in `outsample.walk_forward`.
+    on_done : callable, optional
+        Called with (done, total) after each combination.
+    """
+    chosen = plan or Plan(**windows)  # type: ignore[arg-type]
+    runs = swept(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done)
+    return WalkForward(run=run_walk_forward(runs, chosen))
+
+
+def sweep(  # noqa: PLR0913 - pinned by the public interface
+    strategy: Strategy | str,
+    data: Dataset | str,
+    grid: Mapping[str, Sequence[Literal]],
+    *,
+    objective: Objective = "sharpe",
+    n_jobs: int | None = None,
+    store: Store | bool | None = None,
+    params: Mapping[str, Literal] | None = None,
+    **options: object,
+) -> Sweep:
+    """Run every combination of a grid of parameter values.
+
+    Parameters
+    ----------
+    strategy, data, params, store, **options
+        As in `backtest`.
+    grid : mapping of parameter name to values
+    objective : str or callable
+        "sharpe", "sortino", "calmar", "cagr", "total_return", or a function of returns.
+    n_jobs : int, optional
+        Sandboxes at once; never changes a number.
+
+    Returns
+    -------
+    Sweep
+        Every combination is recorded as a trial.
+    """
+    request = make_request(strategy, data, params=params, options=options, store=store)
+    return Sweep(runs=swept(request, grid, objective=objective, n_jobs=n_jobs, store=store))
+
+
+def walk_forward(  # noqa: PLR0913 - pinned by the public interface
+    strategy: Strategy | str,
+    data: Dataset | str,
+    grid: Mapping[str, Sequence[Literal]],
+    *,
+    train: int | str,
+    test: int | str,
+    step: int | str | None = None,
+    anchored: bool = False,
+    purge: int = 0,
+    embargo: int = 0,
+    objective: Objective = "sharpe",
+    min_trades: int = 0,
+    boundary: str = "carry",
+    n_jobs: int | None = None,
+    store: Store | bool | None = None,
+    params: Mapping[str, Literal] | None = None,
+    **options: object,
+) -> WalkForward:
+    """Choose parameters on past windows and judge them on what came next.
+
+    Parameters
+    ----------
+    strategy, data, params, store, **options
+        As in `backtest`.
+    grid : mapping of parameter name to values
+    train, test, step : int or str
+        Bars, or calendar spans ("3Y", "6M"); step is test by default.
+    anchored : bool
+        Training always begins with the first bar.
+    purge, embargo : int
+        Bars between the end of training and the start of the test.
+    objective : str or callable
+        Maximised on the training returns.
+    min_trades : int
+        A combination with fewer trades in training is never chosen.
+    boundary : {"carry", "flat"}
+        Holdings at a seam are carried, or sold first.
+    n_jobs : int, optional
+
+    Returns
+    -------
+    WalkForward
+    """
+    request = make_request(strategy, data, params=params, options=options, store=store)
+    plan = Plan(
+        train=train,
+        test=test,
+        step=step,
+        anchored=anchored,
+        purge=purge,
+        embargo=embargo,
+        min_trades=min_trades,
+        boundary=boundary,
+    )
+    return walk_forward_of(request, grid, plan=plan, objective=objective, n_jobs=n_jobs, store=store)
