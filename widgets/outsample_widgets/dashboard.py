@@ -9,6 +9,7 @@ from outsample.result import Result
 from outsample_widgets.chart import chart
 from outsample_widgets.explain import explain_day
 from outsample_widgets.runs import Runs
+from outsample_widgets.submit import Submission
 
 __all__ = ["Dashboard", "dashboard"]
 
@@ -25,7 +26,8 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         self.store = store
         self._opened = ipywidgets.VBox([])
         results = ipywidgets.VBox([Runs(store, on_open=self.show), self._opened])
-        self._tabs = ipywidgets.Tab(children=[results], titles=("Results",))
+        tabs = {"Send": Submission(store), "Results": results}
+        self._tabs = ipywidgets.Tab(children=list(tabs.values()), titles=tuple(tabs))
         super().__init__([self._tabs])
 
     def show(self, result: Result) -> None:

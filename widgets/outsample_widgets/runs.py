@@ -21,7 +21,7 @@ from outsample_widgets.arrays import milliseconds
 from outsample_widgets.base import Reply, View, script
 from outsample_widgets.twin import Twin
 
-__all__ = ["Runs", "paired_interval", "runs"]
+__all__ = ["Runs", "paired_interval", "runs", "table_json"]
 
 _MOST = 5
 _PATHS = 1_000
@@ -89,7 +89,7 @@ def compared(results: Sequence[Result]) -> Reply:
         equity = one.equity.loc[dates]
         arrays[f"y{place}"] = equity / float(equity.iloc[0])
     made = compare(results[0], results[1])
-    tables = [_table_json(table) for table in (made.document().metrics, *made.document().tables)]
+    tables = [table_json(table) for table in (made.document().metrics, *made.document().tables)]
     return {"names": names, "sentences": _sentences(made, names), "tables": tables}, arrays
 
 
@@ -165,7 +165,8 @@ def _names(results: Sequence[Result]) -> list[str]:
     return made
 
 
-def _table_json(table: Table) -> dict[str, object]:
+def table_json(table: Table) -> dict[str, object]:
+    """Return a table of a report as the browser lays it out."""
     columns = [
         {"name": str(place), "label": name, "numeric": place in table.numeric}
         for place, name in enumerate(table.columns)
