@@ -46,6 +46,11 @@ class Server:
             self.process.kill()
             self.process.wait()
 
+    def restart(self):
+        """Kill it and start it again, empty."""
+        self.kill()
+        self.start()
+
 
 @pytest.fixture(scope="session")
 def redis_server():

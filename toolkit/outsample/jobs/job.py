@@ -12,14 +12,14 @@ from typing import Any
 
 import pandas as pd
 
-from outsample.api import make_request
+from outsample.api import make_request, run_request
 from outsample.archive import Store
 from outsample.data import Dataset
-from outsample.errors import ConfigError, JobError, OutsampleError
+from outsample.errors import ConfigError, DataMissing, JobError, OutsampleError
 from outsample.jobs.guard import check_environment
 from outsample.jobs.local import ensure_supervisor, poke
 from outsample.jobs.queues import Queues
-from outsample.jobs.spec import ARGUMENTS, KINDS, JobSpec, flat_options, notebook_spec, spec_of
+from outsample.jobs.spec import ARGUMENTS, KINDS, JobSpec, flat_options, notebook_spec, request_from, spec_of
 from outsample.jobs.states import FINAL, PRIORITIES, enqueue, reap, request_cancel
 from outsample.jobs.table import active_jobs, attempts_of, find_job
 from outsample.result import Result
@@ -179,8 +179,7 @@ class Job:
                 hint=f"Run it again with job.retry() or: outsample jobs retry {self.id[:12]}",
             )
         if row["kind"] == "backtest":
-            found: Result = self.store.load(row["result_key"])
-            return found
+            return self._loaded(row)
         folder = Path(self.store.folder, row["result_path"])
         if not folder.is_dir():
             raise JobError(
@@ -192,6 +191,15 @@ class Job:
         tables = {file.stem: read_table(file) for file in sorted(folder.glob("*.parquet"))}
         summary = loads((folder / "summary.json").read_text(encoding="utf-8"))
         return JobTables(tables=tables, summary=summary, folder=folder)
+
+    def _loaded(self, row: Mapping[str, Any]) -> Result:
+        try:
+            found: Result = self.store.load(row["result_key"])
+        except DataMissing:
+            # Data without a name are known to the job alone; the numbers come from the store all the same.
+            request, arguments = request_from(row["config"], self.store)
+            return run_request(request, lookahead=arguments.get("lookahead", "auto"), store=self.store)
+        return found
 
     def _may(self, verb: str) -> None:
         owner = self.row["created_by"]

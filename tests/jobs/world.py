@@ -1,0 +1,111 @@
+"""A backend with everything real: a store, its servers, its workers, and ways to hurt them."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+
+from outsample.archive import Store
+from outsample.jobs import submit
+
+SOURCE = """
+fast = 20
+slow = 60
+close = data.get("close")
+position = close.average(fast) > close.average(slow)
+"""
+SPIN = "total = sum(range(10**13))\nposition = data.get('close') > 0\n"  # one call of C code that does not return
+
+
+class World:
+    """One backend, its store and its workers.
+
+    `kind` is "local" (SQLite, supervisor on demand) or "rq" (PostgreSQL, Redis, `outsample worker`).
+    """
+
+    def __init__(self, kind, folder, database, redis):
+        self.kind, self.folder = kind, folder
+        self.url = str(folder / "store.db") if kind == "local" else database
+        self.environment = {
+            "OUTSAMPLE_STORE": self.url, "OUTSAMPLE_ARTEFACTS": str(folder), "OUTSAMPLE_REDIS_URL": redis or "",
+            "OUTSAMPLE_JOB_IDLE": "30", "OUTSAMPLE_PARALLEL__WORKERS": "2", "OUTSAMPLE_USER": "ada",
+        }  # fmt: skip
+        self.workers = []
+
+    @contextlib.contextmanager
+    def running(self, workers=1):
+        """The world with its workers, and none of their processes at the end."""
+        before = {name: os.environ.get(name) for name in self.environment}
+        os.environ.update(self.environment)
+        try:
+            with Store.open(self.url) as self.store:
+                self.ensure_workers(workers)
+                try:
+                    yield self
+                finally:
+                    for process in self.processes():
+                        with contextlib.suppress(psutil.Error):
+                            process.terminate()
+                    for worker in self.workers:
+                        worker.wait(20)
+                    psutil.wait_procs(self.processes(), 20)
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+    def ensure_workers(self, number=1):
+        """Start workers of the queue until there are so many; the local backend starts its own."""
+        self.workers = [worker for worker in self.workers if worker.poll() is None]
+        while self.kind == "rq" and len(self.workers) < number:
+            with (self.folder / "worker.log").open("ab") as log:
+                command = [sys.executable, "-m", "outsample", "worker"]
+                self.workers.append(subprocess.Popen(command, stdout=log, stderr=log))
+
+    def submit(self, source=SOURCE, data="sample", **options):
+        """Submit a job to this backend."""
+        options = {"backend": self.kind, "store": self.store, "lookahead": False, **options}
+        return submit(source, data, **options)
+
+    def processes(self):
+        """The supervisors of this world."""
+        found = []
+        for file in (self.folder / "jobs" / "workers").glob("*.json"):
+            with contextlib.suppress(psutil.Error, OSError, ValueError):
+                found.append(psutil.Process(json.loads(file.read_text())["pid"]))
+        return found
+
+    def kill_workers(self):
+        """Kill every supervisor with signal 9, and say what was below them."""
+        below = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                below += process.children(recursive=True)
+                process.send_signal(signal.SIGKILL)
+        for worker in self.workers:
+            worker.kill()
+            worker.wait()
+        for file in (self.folder / "jobs" / "workers").glob("*.json"):
+            file.unlink()
+        return below
+
+    def running_children(self):
+        """Processes below the supervisors, at any depth."""
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                found += process.children(recursive=True)
+        return found
+
+
+def until(condition, seconds=60.0):
+    """Wait until something holds, and return how long that took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "it did not happen in time"
+        time.sleep(0.05)
+    return time.monotonic() - began
