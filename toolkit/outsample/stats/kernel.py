@@ -315,15 +315,13 @@ def block_means(x: np.ndarray, *, n_bootstrap: int, mean_block: float, seed: int
 
 
 def range_table(prices: np.ndarray, *, block: float) -> np.ndarray:
-    """Return highest, lowest and deepest fall [level, place, 4] for `path_statistics`.
+    """Return highest, lowest and deepest fall [level, place, 3] for `path_statistics`.
 
     Levels reach a few blocks far and 64 MiB at most; a block that crosses more walks its observations.
     """
     points = len(prices)
     highest = min(int(points - 1).bit_length(), int(8.0 * block).bit_length())
-    table = np.zeros(
-        (max(min(highest, 2**26 // (32 * points)), 1), points, 4)
-    )  # four columns: an entry never lies on two lines of the cache
+    table = np.zeros((max(min(highest, 2**26 // (24 * points)), 1), points, 3))
     table[0, :, :2] = prices[:, None]  # also of a last place without a middle after it
     _run(_compiled_ranges, prices, table)
     return table
