@@ -12,7 +12,7 @@ SOURCES = {"outsample": ROOT / "toolkit" / "outsample", "outsample_widgets": ROO
 
 # A module imports from a layer above it in this list, or from what stands left of it in its own.
 LAYERS: list[list[str]] = [
-    ["errors"],
+    ["errors", "wiring"],
     ["jit", "canonical", "checks", "config", "settings", "logs", "model"],
     ["data", "strategy"],
     ["validation", "stats", "engine", "metrics"],
@@ -22,7 +22,7 @@ LAYERS: list[list[str]] = [
     ["store", "interop", "report"],
     ["house", "known", "trials", "saving", "shown", "asking", "studies", "result", "comparison", "api"],
     ["differences", "explain", "archive", "golden", "bundle", "batch", "backtester", "doctor", "jobs", "guards"],
-    ["notebook", "cli", "testing", "widgets", "__main__"],
+    ["notebook", "cli", "testing", "pytest_plugin", "widgets", "__main__"],
 ]
 RANK = {name: (layer, place) for layer, names in enumerate(LAYERS) for place, name in enumerate(names)}
 

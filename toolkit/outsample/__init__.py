@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from outsample import wiring
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -30,6 +32,7 @@ _HOMES = {
         "JobError",
         "MissingExtra",
         "OutsampleError",
+        "ResultChanged",
         "ResultInvalid",
         "SandboxCancelled",
         "SandboxCrashed",
@@ -44,6 +47,8 @@ _HOMES = {
         "ValidationError",
         "ZeroTrades",
     ),
+    "outsample.explain": ("Explanation",),
+    "outsample.golden": ("GoldenCheck", "accept_golden", "check_golden", "record_golden"),
     "outsample.guards": ("SelfTestReport", "selftest"),
     "outsample.jobs": ("Job", "JobTables", "submit"),
     "outsample.metrics": ("Metrics", "measure"),
@@ -84,7 +89,9 @@ __all__ = [
     "ErrorCategory",
     "Execution",
     "ExecutionResult",
+    "Explanation",
     "Finding",
+    "GoldenCheck",
     "Job",
     "JobError",
     "JobTables",
@@ -96,6 +103,7 @@ __all__ = [
     "Parameter",
     "Positions",
     "Result",
+    "ResultChanged",
     "ResultInvalid",
     "SandboxCancelled",
     "SandboxCrashed",
@@ -124,9 +132,11 @@ __all__ = [
     "ZeroTrades",
     "__version__",
     "abacktest",
+    "accept_golden",
     "alpha_backtest",
     "backtest",
     "bootstrap",
+    "check_golden",
     "check_lookahead",
     "classify_batch",
     "classify_error",
@@ -138,6 +148,7 @@ __all__ = [
     "load",
     "load_ipython_extension",
     "measure",
+    "record_golden",
     "run_many",
     "run_sandboxed",
     "selftest",
@@ -169,6 +180,7 @@ if TYPE_CHECKING:
         JobError,
         MissingExtra,
         OutsampleError,
+        ResultChanged,
         ResultInvalid,
         SandboxCancelled,
         SandboxCrashed,
@@ -183,6 +195,8 @@ if TYPE_CHECKING:
         ValidationError,
         ZeroTrades,
     )
+    from outsample.explain import Explanation
+    from outsample.golden import GoldenCheck, accept_golden, check_golden, record_golden
     from outsample.guards import SelfTestReport, selftest
     from outsample.jobs import Job, JobTables, submit
     from outsample.metrics import Metrics, measure
@@ -194,6 +208,13 @@ if TYPE_CHECKING:
     from outsample.strategy import Parameter, Strategy
     from outsample.validation import Finding, validate
 
+
+def _configured_store() -> object | None:
+    store: object | None = importlib.import_module("outsample.trials").ledger_of(None)[0]
+    return store
+
+
+wiring.connect(_configured_store)
 
 # The result of the newest cell; None before there is one.
 last: Result | None = None
