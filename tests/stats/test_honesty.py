@@ -17,6 +17,7 @@ def ar1(rng, worlds, n, rho):
     return noise[:, 50:]
 
 
+@pytest.mark.slow
 def test_default_interval_covers():
     """The default interval of the Sharpe ratio covers .92 to .97 at autocorrelation .2, n = 500 (error .005)."""
     x = ar1(np.random.default_rng(3), 2000, 500, 0.2) + 0.05

@@ -83,6 +83,7 @@ def test_bounds_are_ordered_and_never_zero():
     assert s.reality_check(np.full((50, 1), 1.0) + np.eye(50, 1), block=1, n_bootstrap=99) == 0.01
 
 
+@pytest.mark.slow
 def test_adjusted_p_values_agree_with_statsmodels():
     """Holm and Benjamini-Hochberg are statsmodels', in the given order, with ties."""
     from statsmodels.stats.multitest import multipletests
