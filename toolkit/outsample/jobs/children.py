@@ -35,18 +35,20 @@ class Child:
         Of the store.
     root : Path
         Folder of the jobs; temporary files of the child are below it.
+    name : str
+        Of the supervisor; the temporary folder begins with it.
     log : int
         Descriptor that its messages go to.
     """
 
-    def __init__(self, url: str, root: Path, log: int) -> None:
+    def __init__(self, url: str, root: Path, name: str, log: int) -> None:
         self.claim: Claim | None = None
         self.ready = False
         self.peak_mb = 0.0
         self.began = 0.0
         self._jobs = 0
         self._buffer = b""
-        self._folder = root / "tmp" / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._folder = root / "tmp" / f"{name}-{uuid.uuid4().hex[:8]}"
         self._folder.mkdir(parents=True)
         self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", "outsample.jobs.runner", str(os.getpid())],

@@ -68,7 +68,8 @@ def _read(folder: Path, said: dict[str, object]) -> Dataset:
 def _write(data: Dataset, target: Path, store: Store) -> None:
     names = sorted(data.frame_ids)
     said = {"name": data.name, "market": data.market, "periods_per_year": data.periods_per_year, "frames": names}
-    with workplace(store.folder) as folder:
+    # Below the folder of jobs, which is the one that whoever submits must be able to write.
+    with workplace(store.folder / "jobs") as folder:
         try:
             for number, name in enumerate(names):
                 pd.DataFrame(data.get(name)).to_parquet(folder / f"{number}.parquet")

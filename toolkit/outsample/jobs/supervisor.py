@@ -127,7 +127,7 @@ class Supervisor:
             self._drop(child)
         busy = sum(child.claim is not None for child in self._children)
         while len(self._children) < min(busy + 1, self._options.slots):
-            self._children.append(Child(self._url, self._root, log))
+            self._children.append(Child(self._url, self._root, worker_name(), log))
 
     def _fill(self) -> None:
         for child in self._children:
@@ -267,15 +267,18 @@ def _how(code: int | None) -> str:
 
 def _sweep(root: Path) -> None:
     """Remove the temporary files of children whose supervisor is gone."""
+    host = worker_name().rpartition(":")[0]
     for folder in root.glob("tmp/*"):
-        pid = folder.name.partition("-")[0]
-        if not pid.isdecimal() or not psutil.pid_exists(int(pid)):
+        where, _, rest = folder.name.rpartition(":")
+        pid = rest.partition("-")[0]
+        # Of processes on other machines that share the folder nothing is known here.
+        if where == host and pid.isdecimal() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def healthy(store: Store, *, backend: str = "rq", within: float = 3 * HEARTBEAT) -> bool:
     """Whether a supervisor on this machine has lately said that it works."""
-    host = worker_name().partition(":")[0]
+    host = worker_name().rpartition(":")[0]
     for file in (folder_of(store) / "workers").glob(f"{host}:*.json"):
         try:
             said = json.loads(file.read_text(encoding="utf-8"))
