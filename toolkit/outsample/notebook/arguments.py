@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,6 +12,7 @@ from typing import Any, NoReturn
 from outsample.config import SandboxPolicy
 from outsample.errors import ConfigError, nearest
 from outsample.research.walk_forward import Plan
+from outsample.settings import load_settings
 from outsample.strategy import Literal, Strategy
 
 __all__ = [
@@ -123,7 +125,7 @@ def options_of(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def policy_of(arguments: argparse.Namespace) -> SandboxPolicy:
-    """Return the limits among parsed arguments."""
+    """Return the limits: of the arguments, else of the settings."""
     changes: dict[str, Any] = {}
     if arguments.timeout is not None:
         changes["timeout"] = arguments.timeout
@@ -131,7 +133,7 @@ def policy_of(arguments: argparse.Namespace) -> SandboxPolicy:
         changes["memory_mb"] = arguments.memory
     if arguments.trust:
         changes["require"] = "process-only"
-    return SandboxPolicy(**changes)
+    return dataclasses.replace(load_settings().policy(), **changes)
 
 
 def parameters(words: Sequence[str]) -> dict[str, Literal]:
