@@ -88,3 +88,30 @@ def test_a_locked_database_says_so(tmp_path, monkeypatch):
         with one.begin(), pytest.raises(StoreError, match="locked"):
             two.record(trial("a"))
         two.record(trial("a"))
+
+
+def test_a_network_file_system_is_noticed(tmp_path, monkeypatch):
+    """There the write-ahead log does not work: another journal, and a warning that says so."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nserver:/x {tmp_path}/far\\040away nfs4 rw 0 0\n")
+    from outsample.store import database
+
+    assert database._is_network(tmp_path / "far away" / "store.db", mounts)
+    assert not database._is_network(tmp_path / "store.db", mounts)
+    monkeypatch.setattr(database, "_is_network", lambda _path: True)
+    with pytest.warns(RuntimeWarning, match="network"):
+        opened = Store.open(tmp_path / "store.db")
+    with opened as store:
+        store.record(trial("a"))
+        with store.connect() as connection:
+            assert connection.exec_driver_sql("pragma journal_mode").scalar() == "delete"
+
+
+@pytest.mark.parametrize(
+    "address", ["mysql://u:secret@h/d", "postgresql://u:secret@127.0.0.1:9/d", "x://", "sqlite:///a\0b"]
+)
+def test_no_address_shows_its_password(address):
+    """What cannot be opened is a typed error without the password."""
+    with pytest.raises(StoreError) as caught:
+        Store.open(address)
+    assert "secret" not in str(caught.value)

@@ -141,6 +141,43 @@ def test_other_numbers_under_one_key_are_refused(store, result, other):
     assert store.load(result.key).canonical_bytes == result.canonical_bytes
 
 
+def older(outcome, change):
+    """An outcome whose canonical text is that of another version of outsample."""
+    import copy
+
+    text = json.loads(outcome.canonical_bytes)
+    change(text)
+    found = copy.copy(outcome)
+    found.__dict__["canonical_bytes"] = json.dumps(text, sort_keys=True, separators=(",", ":")).encode()
+    return found
+
+
+def test_a_result_of_a_version_that_knew_less_loads(store, result):
+    """Metrics and options that came later, and other words, are no other numbers."""
+
+    def change(text):
+        del text["metrics"]["sortino"], text["costs"]["borrow_rate"]
+        text["warnings"], text["verdict"]["reasons"] = ["said otherwise"], ["so"]
+
+    store.publish(older(result.outcome, change))
+    assert store.load(result.key).canonical_bytes == result.canonical_bytes
+    store.save(result)
+
+
+def test_a_result_of_a_version_with_other_numbers_says_which(store, result):
+    """A metric that moved is named; the stored files stay."""
+
+    def change(text):
+        text["metrics"]["sharpe"] += 1e-9
+
+    folder = store.publish(older(result.outcome, change))
+    with pytest.raises(StoreError, match="sharpe"):
+        store.load(result.key)
+    with pytest.raises(ResultChanged, match="sharpe"):
+        store.save(result)
+    assert check_folder(folder) == []
+
+
 @pytest.mark.parametrize("name", ["daily_signals.parquet", "run.json", "summary.json", "equity.parquet"])
 def test_a_flipped_bit_is_named(store, result, name):
     """Bit rot in any file is found, the file is named, and so is the command that makes it again."""

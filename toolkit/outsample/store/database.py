@@ -101,7 +101,7 @@ class Database:
             except BaseException:
                 database.close()
                 raise
-        except (sa.exc.SQLAlchemyError, OSError) as error:
+        except (sa.exc.SQLAlchemyError, OSError, ValueError) as error:
             reason = getattr(error, "orig", None) or error
             raise StoreError(
                 f"The store {shown} cannot be opened: {str(reason).strip()}.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import math
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -28,9 +29,11 @@ from outsample.store.parquet import read_wide, wide_shape
 from outsample.strategy import Strategy
 
 __all__ = [
+    "CANONICAL",
     "SIGNALS",
     "canonical_sha",
     "finite",
+    "moved_numbers",
     "read_document",
     "rebuild_outcome",
     "request_of",
@@ -39,6 +42,7 @@ __all__ = [
 ]
 
 SIGNALS = "daily_signals.parquet"
+CANONICAL = "canonical.json"
 # Numbers that are columns of the table of runs, too.
 NUMBERS = (
     *("mean_ic", "icir", "hit_rate", "coverage", "long_short_spread", "average_turnover", "decay_half_life"),
@@ -124,14 +128,37 @@ def rebuild_outcome(folder: Path, document: Mapping[str, Any], request: Request)
     outcome = dataclasses.replace(
         made, key=document["key"], parts=document["parts"], seconds={**document["seconds"], "store": _total(made)}
     )
-    if canonical_sha(outcome) != document["canonical_sha"]:
+    moved = moved_numbers(folder, document["canonical_sha"], outcome)
+    if moved:
         parts = document["parts"]
         raise StoreError(
-            f"The result {outcome.key[:12]} was stored with other numbers than its inputs lead to now. Made with "
-            f"semantics {parts['semantics']} (here {SEMANTICS}) and {parts['environment']}.",
+            f"The result {outcome.key[:12]} was stored with other numbers than its inputs lead to now: "
+            f"{', '.join(moved)}. "
+            f"It was made with semantics {parts['semantics']} (here {SEMANTICS}) and {parts['environment']}.",
             hint="The files in its folder are as they were written; run it again to get a result of this version.",
         )
     return outcome
+
+
+def moved_numbers(folder: Path, sha: str, outcome: Outcome) -> list[str]:
+    """Return the names of what differs between a stored result and an outcome of the same key.
+
+    Equal canonical bytes are equal results. A later version may know more metrics and options, and say its
+    reasons in other words; every number that both know must be the same.
+    """
+    if canonical_sha(outcome) == sha:
+        return []
+    try:
+        old = json.loads((folder / CANONICAL).read_bytes())
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{folder / CANONICAL} cannot be read: {error}.") from error
+    new = json.loads(outcome.canonical_bytes)
+    found = [name for name in ("key", "frame_ids", "positions", "equity", "trades") if old[name] != new[name]]
+    for group in ("execution", "costs", "metrics"):
+        found += [name for name in old[group] if name in new[group] and old[group][name] != new[group][name]]
+    if old["verdict"]["level"] != new["verdict"]["level"]:
+        found.append("level")
+    return found
 
 
 def _total(outcome: Outcome) -> float:

@@ -25,9 +25,11 @@ from outsample.pipeline import Outcome, weights_of
 from outsample.request import Request
 from outsample.store.codec import dumps
 from outsample.store.documents import (
+    CANONICAL,
     SIGNALS,
     canonical_sha,
     finite,
+    moved_numbers,
     read_document,
     rebuild_outcome,
     run_document,
@@ -142,15 +144,19 @@ _FIRST = ("result_key", "created_at", "created_by")
 def compare(database: Database, outcome: Outcome) -> None:
     """Raise ResultChanged if the key of an outcome is stored, whole, with other numbers."""
     known = published(database, outcome.key)
-    mine = canonical_sha(outcome)
-    if known is None or known["canonical_sha"] == mine or check_folder(folder_of(database, known)):
+    if known is None or known["canonical_sha"] == canonical_sha(outcome):
         return
-    raise ResultChanged(
-        f"The result {outcome.key[:12]} is in the store with other numbers: canonical bytes "
-        f"{str(known['canonical_sha'])[:12]}, now {mine[:12]}. The same inputs must lead to the same result.",
-        hint="Something outside the key decides: a clock, an unseeded random number, another machine; "
-        "or outsample changed a number without saying so.",
-    )
+    folder = folder_of(database, known)
+    if check_folder(folder):
+        return  # what is broken says nothing
+    moved = moved_numbers(folder, known["canonical_sha"], outcome)
+    if moved:
+        raise ResultChanged(
+            f"The result {outcome.key[:12]} is in the store with other numbers: {', '.join(moved)} differ. "
+            "The same inputs must lead to the same result.",
+            hint="Something outside the key decides: a clock, an unseeded random number, another machine; "
+            "or outsample changed a number without saying so.",
+        )
 
 
 def _check_room(database: Database, folder: Path, limit: int | None) -> None:
@@ -191,6 +197,7 @@ def _write_files(folder: Path, outcome: Outcome, how: Publishing) -> None:
     write_table(folder / "daily_ic.parquet", daily, compression=packed)
     step("documents")
     write_text(folder / "run.json", dumps(run_document(outcome)) + "\n")
+    write_text(folder / CANONICAL, outcome.canonical_bytes.decode("ascii"))
     text = json.dumps(summary_document(outcome, numbers), indent=1, ensure_ascii=False, allow_nan=False)
     write_text(folder / "summary.json", text + "\n")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from outsample.data import Dataset
-from outsample.errors import ConfigError, DataMissing
+from outsample.errors import ConfigError
 from outsample.pipeline import Outcome
 from outsample.request import Request
 from outsample.research.lookahead import LookaheadReport
@@ -18,6 +18,7 @@ from outsample.store.ledger import Trial, TrialCount, count_trials, has_trial, r
 from outsample.store.publish import Publishing, compare, fetch_outcome, publish, published
 from outsample.store.reports import fetch_report, keep_report
 from outsample.store.rows import query_runs
+from outsample.store.snapshots import dataset_names, keep_dataset, load_dataset, save_dataset
 
 __all__ = ["Store", "max_bytes"]
 
@@ -136,12 +137,20 @@ class Store(Database):
     # Datasets, as outsample.data.SnapshotSource asks for them.
 
     def dataset_names(self) -> Collection[str]:
-        """Return the names of stored datasets."""
-        return ()
+        """Return the names of saved datasets."""
+        return dataset_names(self)
 
     def load_dataset(self, name: str, snapshot: str | None = None) -> Dataset:
-        """Return a stored dataset."""
-        raise DataMissing(f"The store has no dataset {name!r}{'' if snapshot is None else f' @ {snapshot}'}.")
+        """Return a stored dataset, verified; see `outsample.store.snapshots.load_dataset`."""
+        return load_dataset(self, name, snapshot)
+
+    def save_dataset(self, data: Dataset, name: str, *, origin: str = "", licence: str = "") -> Dataset:
+        """Save a dataset under a name and return it; see `outsample.store.snapshots.save_dataset`."""
+        return save_dataset(self, data, name, origin=origin, licence=licence)
+
+    def keep_dataset(self, data: Dataset) -> tuple[str, ...]:
+        """Keep the data of a run when nothing leads to them; return what went wrong with that."""
+        return keep_dataset(self, data)
 
 
 def max_bytes() -> int | None:
