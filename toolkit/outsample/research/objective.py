@@ -10,8 +10,9 @@ import pandas as pd
 
 from outsample import metrics
 from outsample.errors import ConfigError, nearest
+from outsample.stats import probabilistic_sharpe
 
-__all__ = ["OBJECTIVES", "Objective", "objective_function"]
+__all__ = ["OBJECTIVES", "Objective", "objective_function", "smoothed"]
 
 Objective = str | Callable[[pd.Series], float]
 
@@ -27,13 +28,32 @@ def _total(returns: pd.Series, periods: float) -> float:  # noqa: ARG001 - one s
     return float(metrics.total_return(returns))
 
 
+def _psr(returns: pd.Series, periods: float) -> float:  # noqa: ARG001 - one signature for all
+    """Probability that the true Sharpe ratio is above 0 (Bailey and Lopez de Prado, 2012)."""
+    values = returns.to_numpy(dtype=np.float64)
+    deviation = values.std(ddof=1) if len(values) > 2 else 0.0
+    if not deviation > 1e-15:
+        return math.nan
+    z = (values - values.mean()) / values.std()
+    skewness, kurtosis = float((z**3).mean()), float((z**4).mean())
+    return float(probabilistic_sharpe(values.mean() / deviation, len(values), skewness=skewness, kurtosis=kurtosis))
+
+
 OBJECTIVES: Mapping[str, Callable[[pd.Series, float], float]] = {
     "sharpe": _named(metrics.sharpe),
     "sortino": _named(metrics.sortino),
     "calmar": _named(metrics.calmar),
     "cagr": _named(metrics.cagr),
     "total_return": _total,
+    "psr": _psr,
 }
+
+PLATEAU = "plateau"
+
+
+def smoothed(objective: Objective) -> bool:
+    """Return whether a combination is judged by the median of its neighbourhood ("plateau", "plateau:calmar")."""
+    return isinstance(objective, str) and objective.partition(":")[0] == PLATEAU
 
 
 def objective_function(objective: Objective, periods_per_year: float) -> Callable[[pd.Series], float]:
@@ -42,7 +62,9 @@ def objective_function(objective: Objective, periods_per_year: float) -> Callabl
     Parameters
     ----------
     objective : str or callable
-        "sharpe", "sortino", "calmar", "cagr", "total_return", or a function of a Series of returns.
+        "sharpe", "sortino", "calmar", "cagr", "total_return", "psr", or a function of a Series of returns;
+        "plateau" (or "plateau:calmar") is the Sharpe ratio (the Calmar ratio), of which the caller takes the
+        median of a neighbourhood.
     periods_per_year : float
 
     Raises
@@ -52,11 +74,15 @@ def objective_function(objective: Objective, periods_per_year: float) -> Callabl
     """
     if callable(objective):
         return lambda returns: _number(objective(returns))
-    function = OBJECTIVES.get(str(objective))
+    name = str(objective)
+    if smoothed(objective):
+        name = name.partition(":")[2] or "sharpe"
+    function = OBJECTIVES.get(name)
     if function is None:
+        names = [*OBJECTIVES, PLATEAU]
         raise ConfigError(
-            f"objective must be one of {', '.join(map(repr, OBJECTIVES))}, or a function. Got {objective!r}.",
-            hint=nearest(str(objective), OBJECTIVES),
+            f"objective must be one of {', '.join(map(repr, names))}, or a function. Got {objective!r}.",
+            hint=nearest(str(objective), names),
         )
     return lambda returns: _number(function(returns, periods_per_year))
 

@@ -25,14 +25,15 @@ from outsample.canonical import canonical_json
 from outsample.model import ExecutionResult, Status
 from outsample.pipeline import Outcome, evaluate, raise_for_status
 from outsample.request import Request
-from outsample.research.objective import Objective, objective_function
+from outsample.research.evidence import SelectionEvidence, selection_evidence
+from outsample.research.grid import Constraint, combinations, neighbourhood_medians
+from outsample.research.objective import Objective, objective_function, smoothed
 from outsample.research.parallel import pmap
 from outsample.sandbox import SandboxSession, run_sandboxed
 from outsample.strategy import Literal
 
-__all__ = ["Combination", "SweepRuns", "combinations", "run_sweep"]
+__all__ = ["Combination", "SweepRuns", "evaluated", "run_sweep"]
 
-MAXIMUM_COMBINATIONS = 100_000
 CONTROLS = 5
 
 
@@ -86,6 +87,26 @@ class SweepRuns:
         rows = [_row(combination) for combination in self.combinations]
         return pd.DataFrame(rows)
 
+    @cached_property
+    def returns(self) -> pd.DataFrame:
+        """Net returns [bar x place of the combination], of those that ran."""
+        return pd.DataFrame(
+            {
+                place: combination.outcome.simulation.returns
+                for place, combination in enumerate(self.combinations)
+                if combination.outcome is not None
+            }
+        )
+
+    @cached_property
+    def evidence(self) -> SelectionEvidence:
+        """Deflated Sharpe ratio, PBO and SPA of choosing the best of these combinations."""
+        chosen = self.best.outcome
+        selected = None if chosen is None else chosen.simulation.returns
+        return selection_evidence(
+            self.returns.fillna(0.0), selected, n_trials=len(self.combinations), seed=self.request.seed
+        )
+
     @property
     def best(self) -> Combination:
         """The combination with the largest objective; of equal ones the first in grid order."""
@@ -98,25 +119,6 @@ class SweepRuns:
         return max(ranked, key=lambda combination: combination.value)
 
 
-def combinations(grid: Mapping[str, Sequence[Literal]]) -> list[dict[str, Literal]]:
-    """Return all combinations of a grid, the last name varying fastest.
-
-    Examples
-    --------
-    >>> combinations({"a": [1, 2], "b": [True]})
-    [{'a': 1, 'b': True}, {'a': 2, 'b': True}]
-    """
-    if not grid:
-        raise errors.ConfigError("A sweep needs a grid: parameter name -> values.", hint="grid={'fast': [10, 20]}")
-    for name, values in grid.items():
-        if isinstance(values, str | bytes) or not len(values):
-            raise errors.ConfigError(f"grid[{name!r}] must be a list of values. Got {values!r}.")
-    total = math.prod(len(values) for values in grid.values())
-    if total > MAXIMUM_COMBINATIONS:
-        raise errors.ConfigError(f"The grid has {total:,} combinations; {MAXIMUM_COMBINATIONS:,} are allowed.")
-    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-
-
 def run_sweep(
     request: Request,
     grid: Mapping[str, Sequence[Literal]],
@@ -124,6 +126,7 @@ def run_sweep(
     objective: Objective = "sharpe",
     n_jobs: int | None = None,
     on_done: Callable[[int, int], None] | None = None,
+    constraint: Constraint | None = None,
 ) -> SweepRuns:
     """Run every combination of a grid.
 
@@ -137,6 +140,8 @@ def run_sweep(
         Sandboxes at once; None: one per core. Never changes a number.
     on_done : callable, optional
         Called with (done, total).
+    constraint : str or callable, optional
+        Combinations that it does not allow are left out: "fast < slow", or a function of the parameters.
 
     Raises
     ------
@@ -146,7 +151,7 @@ def run_sweep(
         The source breaks a rule (nothing is run).
     """
     score = objective_function(objective, request.periods_per_year)
-    params = combinations(grid)
+    params = combinations(grid, constraint)
     requests = [
         dataclasses.replace(request, strategy=request.strategy.with_params(**values), validate=place == 0)
         for place, values in enumerate(params)
@@ -160,6 +165,9 @@ def run_sweep(
     if stateful:
         executions = pmap(_execute, requests, n_jobs=n_jobs, on_done=on_done)
         found = _evaluated(params, requests, executions, score, n_jobs)
+    if smoothed(objective):
+        medians = neighbourhood_medians(grid, params, [one.value for one in found])
+        found = [dataclasses.replace(one, value=value) for one, value in zip(found, medians, strict=True)]
     return SweepRuns(
         request=request, grid=dict(grid), objective=objective, combinations=tuple(found), stateful=stateful
     )
@@ -204,7 +212,7 @@ def _evaluated(
     n_jobs: int | None,
 ) -> list[Combination]:
     requests = _common_start(requests, executions)
-    done = pmap(lambda pair: _evaluate(*pair), list(zip(requests, executions, strict=True)), n_jobs=n_jobs)
+    done = pmap(lambda pair: evaluated(*pair), list(zip(requests, executions, strict=True)), n_jobs=n_jobs)
     return [
         Combination(
             params=values,
@@ -259,7 +267,8 @@ def _common_start(requests: list[Request], executions: list[ExecutionResult]) ->
     ]
 
 
-def _evaluate(request: Request, execution: ExecutionResult) -> tuple[Outcome | None, errors.OutsampleError | None]:
+def evaluated(request: Request, execution: ExecutionResult) -> tuple[Outcome | None, errors.OutsampleError | None]:
+    """Return what an execution led to, or the error that it ended with."""
     try:
         raise_for_status(execution, request.policy)
         return evaluate(request, execution), None

@@ -22,7 +22,9 @@ from outsample.config import Execution
 from outsample.engine import Simulation, decisions, simulate
 from outsample.metrics import Metrics, measure
 from outsample.pipeline import Outcome
-from outsample.research.objective import objective_function
+from outsample.research.beside import compared, default_returns, stability
+from outsample.research.choosing import choose_rows, choose_strictly
+from outsample.research.evidence import deflated
 from outsample.research.sweep import Combination, SweepRuns
 from outsample.stats import Window, walk_forward_windows
 
@@ -47,6 +49,8 @@ class Plan:
         A combination with fewer trades that begin in the training window is never chosen.
     boundary : {"carry", "flat"}
         At a seam holdings are carried over, or sold first.
+    strict : bool
+        Run every combination again for each window, on data that end with it.
     """
 
     train: int | str
@@ -57,6 +61,7 @@ class Plan:
     embargo: int = 0
     min_trades: int = 0
     boundary: str = "carry"
+    strict: bool = False
 
     def __post_init__(self) -> None:
         if self.boundary not in _BOUNDARIES:
@@ -106,7 +111,7 @@ class WalkForwardRun:
     @cached_property
     def dates(self) -> pd.DatetimeIndex:
         """Dates of the returns that the windows count."""
-        return _reference(self.sweep).simulation.returns.index  # type: ignore[return-value]
+        return _index(self.sweep)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -123,6 +128,30 @@ class WalkForwardRun:
     @property
     def _periods(self) -> float:
         return self.sweep.request.periods_per_year
+
+    @cached_property
+    def comparison(self) -> pd.DataFrame:
+        """The stitched series against hindsight, the default parameters, and buying and holding; a row each."""
+        best, held = self.sweep.best.outcome, _reference(self.sweep).benchmark
+        series = {
+            "stitched, out of sample": self.simulation.returns,
+            "best combination, with hindsight": None if best is None else best.simulation.returns,
+            "default parameters": default_returns(self.sweep),
+            "buy and hold": None if held is None else held.returns,
+        }
+        return compared(series, self.simulation.returns.index, self._periods)
+
+    @cached_property
+    def stability(self) -> pd.DataFrame:
+        """How often each parameter kept its value from window to window."""
+        chosen = [None if choice.chosen is None else choice.chosen.params for choice in self.choices]
+        return stability(list(self.sweep.grid), chosen)
+
+    @cached_property
+    def deflated_sharpe(self) -> float:
+        """Of the stitched returns, with every combination of the sweep counted as a trial."""
+        evidence = self.sweep.evidence
+        return deflated(self.simulation.returns, evidence.n_trials, evidence.trials_variance)
 
     def _row(self, choice: WindowChoice) -> dict[str, object]:
         dates, window, periods = self.dates, choice.window, self._periods
@@ -142,12 +171,18 @@ class WalkForwardRun:
             row[f"{name}_sharpe"] = metrics.sharpe(part, periods_per_year=periods) if len(part) > 1 else math.nan
             row[f"{name}_cagr"] = metrics.cagr(part, periods_per_year=periods) if len(part) else math.nan
             row[f"{name}_max_drawdown"] = metrics.max_drawdown(part) if len(part) else math.nan
+        row["trades"] = int(self.simulation.trades["entry_date"].isin(outside.index).sum())
+        row["turnover"] = float(self.simulation.turnover.reindex(outside.index).sum())
         row["efficiency"] = _efficiency(float(str(row["out_of_sample_cagr"])), float(str(row["in_sample_cagr"])))
         return row
 
 
 def run_walk_forward(
-    sweep: SweepRuns, plan: Plan, *, on_done: Callable[[int, int], None] | None = None
+    sweep: SweepRuns,
+    plan: Plan,
+    *,
+    on_done: Callable[[int, int], None] | None = None,
+    n_jobs: int | None = None,
 ) -> WalkForwardRun:
     """Choose per window, stitch the decisions, and simulate them once.
 
@@ -156,6 +191,10 @@ def run_walk_forward(
     sweep : SweepRuns
         Every combination over the whole history.
     plan : Plan
+    on_done : callable, optional
+        Called with (done, total) after each window.
+    n_jobs : int, optional
+        Sandboxes at once, where `Plan.strict` runs anything again.
 
     Raises
     ------
@@ -179,13 +218,31 @@ def run_walk_forward(
             f"from {returns.index[0].date()} to {returns.index[-1].date()}."
         )
     choices = []
-    for place, window in enumerate(windows):
-        choices.append(_choose(sweep, window, plan))
+    for place, _window in enumerate(windows):
+        choices.append(_choice(sweep, windows, place, plan, n_jobs))
         if on_done is not None:
             on_done(place + 1, len(windows))
     simulation = _stitched(sweep, reference, tuple(choices), plan)
     measured = measure(simulation, conventions=sweep.request.resolved_conventions)
     return WalkForwardRun(sweep=sweep, plan=plan, choices=tuple(choices), simulation=simulation, metrics=measured)
+
+
+def _choice(sweep: SweepRuns, windows: list[Window], place: int, plan: Plan, n_jobs: int | None) -> WindowChoice:
+    window = windows[place]
+    if not plan.strict:
+        best, value = choose_rows(sweep, window.train, plan.min_trades)
+        chosen = None if best is None else sweep.combinations[best]
+        return WindowChoice(window=window, chosen=chosen, objective=value)
+    dates = _index(sweep)
+    last = place + 1 == len(windows)
+    until = dates[window.test.stop - 1 if last else windows[place + 1].train.stop - 1]
+    found, value = choose_strictly(sweep, window, dates, until, plan.min_trades, n_jobs)
+    return WindowChoice(window=window, chosen=found, objective=value)
+
+
+def _index(sweep: SweepRuns) -> pd.DatetimeIndex:
+    index: pd.DatetimeIndex = _reference(sweep).simulation.returns.index  # type: ignore[assignment]
+    return index
 
 
 def _reference(sweep: SweepRuns) -> Outcome:
@@ -196,29 +253,6 @@ def _reference(sweep: SweepRuns) -> Outcome:
     first = sweep.combinations[0].error
     assert first is not None
     raise first
-
-
-def _choose(sweep: SweepRuns, window: Window, plan: Plan) -> WindowChoice:
-    """The best objective on the training returns; ties go to the first in grid order, NaN never wins."""
-    request = sweep.request
-    score = objective_function(sweep.objective, request.periods_per_year)
-    best, best_value = None, math.nan
-    for combination in sweep.combinations:
-        if combination.outcome is None:
-            continue
-        simulation = combination.outcome.simulation
-        if plan.min_trades and _trades_in(simulation, window) < plan.min_trades:
-            continue
-        value = score(simulation.returns.iloc[window.train.start : window.train.stop])
-        if not math.isnan(value) and (best is None or value > best_value):
-            best, best_value = combination, value
-    return WindowChoice(window=window, chosen=best, objective=best_value)
-
-
-def _trades_in(simulation: Simulation, window: Window) -> int:
-    dates = simulation.returns.index
-    entered = simulation.trades["entry_date"]
-    return int(((entered >= dates[window.train.start]) & (entered <= dates[window.train.stop - 1])).sum())
 
 
 def _stitched(sweep: SweepRuns, reference: Outcome, choices: tuple[WindowChoice, ...], plan: Plan) -> Simulation:
@@ -265,7 +299,8 @@ def _segment(
     decided = decisions(outcome.positions.frame, outcome.request.data, outcome.execution_options)
     decided = decided.reindex(columns=request_symbols, fill_value=0.0).astype(np.float64)
     inside = decided[(decided.index >= begin) & (decided.index <= end if last else decided.index < end)]
-    if before is choice.chosen or (len(inside) and inside.index[0] == begin):
+    same = before is not None and before.params == choice.chosen.params
+    if same or (len(inside) and inside.index[0] == begin):
         return inside  # no seam: the same combination goes on, or decides on this very bar
     earlier = decided[decided.index <= begin]
     row = earlier.iloc[-1].to_numpy() if len(earlier) else np.zeros(len(request_symbols))

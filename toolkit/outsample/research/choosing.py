@@ -1,0 +1,90 @@
+"""The choice of a window: the best objective on its training returns.
+
+`choose` reads slices of returns that were computed once. `choose_strictly` runs every combination again on
+data that end with the training window, and the chosen one on data that end where its decisions end: for a
+strategy without look-ahead the same numbers, at many times the cost.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from outsample.engine import Simulation
+from outsample.pipeline import execute
+from outsample.research.grid import neighbourhood_medians
+from outsample.research.objective import objective_function, smoothed
+from outsample.research.parallel import pmap
+from outsample.research.sweep import Combination, SweepRuns, evaluated
+from outsample.stats import Window
+
+__all__ = ["best_of", "choose_rows", "choose_strictly"]
+
+
+def choose_rows(
+    sweep: SweepRuns, rows: Sequence[int] | np.ndarray | range, min_trades: int
+) -> tuple[int | None, float]:
+    """Return the place and the objective of the best combination on some bars.
+
+    Ties go to the first in grid order; an undefined objective, a failed combination and one with fewer than
+    `min_trades` trades that begin on these bars never win.
+    """
+    return best_of(sweep, sweep.combinations, rows, min_trades)
+
+
+def best_of(
+    sweep: SweepRuns, found: Sequence[Combination], rows: Sequence[int] | np.ndarray | range, min_trades: int
+) -> tuple[int | None, float]:
+    """As `choose_rows`, among these runs of the sweep's combinations."""
+    score = objective_function(sweep.objective, sweep.request.periods_per_year)
+    part = slice(rows.start, rows.stop) if isinstance(rows, range) else np.asarray(rows)
+    values = []
+    for combination in found:
+        value = math.nan
+        if combination.outcome is not None:
+            simulation = combination.outcome.simulation
+            if not min_trades or _trades_in(simulation, rows) >= min_trades:
+                value = score(simulation.returns.iloc[part])
+        values.append(value)
+    if smoothed(sweep.objective):
+        values = neighbourhood_medians(sweep.grid, [one.params for one in found], values)
+    defined = [place for place, value in enumerate(values) if not math.isnan(value)]
+    if not defined:
+        return None, math.nan
+    best = max(defined, key=lambda place: (values[place], -place))
+    return best, values[best]
+
+
+def choose_strictly(
+    sweep: SweepRuns,
+    window: Window,
+    dates: pd.DatetimeIndex,
+    until: pd.Timestamp,
+    min_trades: int,
+    n_jobs: int | None,
+) -> tuple[Combination | None, float]:
+    """Return the combination chosen on data that end with training, run on data that end at `until`."""
+    seen = _run_until(sweep.combinations, dates[window.train.stop - 1], n_jobs)
+    place, value = best_of(sweep, seen, window.train, min_trades)
+    if place is None:
+        return None, value
+    (chosen,) = _run_until((sweep.combinations[place],), until, n_jobs)
+    return (None, math.nan) if chosen.outcome is None else (chosen, value)
+
+
+def _run_until(found: Sequence[Combination], end: pd.Timestamp, n_jobs: int | None) -> list[Combination]:
+    def again(one: Combination) -> Combination:
+        request = dataclasses.replace(one.request, data=one.request.data.until(end), validate=False)
+        outcome, error = evaluated(request, execute(request))
+        return dataclasses.replace(one, request=request, outcome=outcome, error=error)
+
+    return pmap(again, found, n_jobs=n_jobs)
+
+
+def _trades_in(simulation: Simulation, rows: Sequence[int] | np.ndarray | range) -> int:
+    dates = simulation.returns.index[np.asarray(rows)]
+    return int(simulation.trades["entry_date"].isin(dates).sum())
