@@ -10,6 +10,7 @@ from browser.lab import browser_path, complaints, dashboard, foreign, launch, wa
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PICTURES = Path(os.environ.get("OUTSAMPLE_SCREENSHOTS", "build/screenshots"))
 SOURCE = "fast = 20  # 5..60, days\nclose = data.get('close')\nposition = close > close.average(fast)\n"
+DATA = "synthetic:8x1000?seed=7"
 
 
 @pytest.fixture(scope="module")
@@ -22,15 +23,22 @@ def page(tmp_path_factory):
 
     import outsample
     from outsample.archive import Store
+    from outsample.golden import record_golden
 
     folder = tmp_path_factory.mktemp("dashboard")
     (folder / ".home").mkdir()
     with Store.open(folder / ".home" / "store.db") as store:
         for fast in (10, 30):
-            made = outsample.backtest(
-                SOURCE, "synthetic:8x1000?seed=7", params={"fast": fast}, store=store, lookahead=False
-            )
-            store.save(made)
+            store.save(outsample.backtest(SOURCE, DATA, params={"fast": fast}, store=store, lookahead=False))
+    file = folder / "cross.py"
+    file.write_text(SOURCE.replace("20", "30"), encoding="utf-8")
+    made = outsample.backtest(outsample.Strategy.from_file(file), DATA, store=False, lookahead=False)
+    record_golden(made, "cross", reason="first", folder=folder / "golden", strategy_file=file)
+    file.write_text(SOURCE, encoding="utf-8")
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setenv("OUTSAMPLE_ROLE", "admin")
+    monkeypatch.setenv("OUTSAMPLE_JOB_IDLE", "8")
+    monkeypatch.chdir(folder)
     with dashboard(folder) as (address, entrance), sync_playwright() as play:
         browser = launch(play)
         tab = watched(browser)
@@ -39,6 +47,7 @@ def page(tmp_path_factory):
         tab.locator(".osw").first.wait_for(timeout=60_000)
         yield tab
         browser.close()
+    monkeypatch.undo()
 
 
 def _shot(page, name):
@@ -60,6 +69,74 @@ def test_results_are_listed_and_opened(page):
     assert page.locator(".osw-stage:visible").count() == 2
     page.wait_for_timeout(500)
     _shot(page, "dashboard-light.png")
+
+
+def test_a_form_shows_findings_sends_and_opens_the_result(page):
+    """Paste a strategy, see its findings, mend it, send it, watch it, read its report and chart."""
+    _tab(page, "Send")
+    source = page.locator("textarea")
+    source.fill("import os\n" + SOURCE)
+    page.locator("li", has_text="Line 1, error").first.wait_for(timeout=5000)
+    assert page.get_by_role("button", name="Send", exact=True).is_disabled()
+    source.fill(SOURCE)
+    page.get_by_text("No findings").wait_for(timeout=5000)
+    page.get_by_label("Name", exact=True).fill("from the form")
+    page.locator("input[data-name=fast]").fill("25")
+    page.get_by_label("Dataset").first.fill("synthetic:8x1000?seed=7")
+    page.get_by_role("button", name="Send", exact=True).click()
+    page.get_by_text("Sent: job").wait_for(timeout=10_000)
+    row = page.locator("tr", has_text="from the form")
+    row.get_by_text("completed", exact=True).first.wait_for(timeout=40_000)
+    page.get_by_role("heading", name="from the form: equity").wait_for(timeout=20_000)
+    assert page.locator(".outsample", has_text="Sharpe ratio").count() == 1
+    page.wait_for_timeout(500)
+    _shot(page, "dashboard-form.png")
+
+
+def test_a_running_job_is_cancelled(page):
+    """A strategy that never ends: cancel, and see it cancelled."""
+    page.locator("textarea").fill("close = data.get('close')\nwhile True:\n    pass\n" + SOURCE)
+    page.get_by_text("No findings").wait_for(timeout=5000)
+    page.get_by_label("Name", exact=True).fill("endless")
+    page.get_by_role("button", name="Send", exact=True).click()
+    row = page.locator("tr", has_text="endless")
+    row.get_by_text("running", exact=True).first.wait_for(timeout=20_000)
+    assert row.get_by_role("progressbar").count() == 1
+    row.get_by_role("button", name="Cancel").click()
+    row.get_by_text("cancelled", exact=True).first.wait_for(timeout=20_000)
+    assert row.get_by_role("button", name="Run again").is_visible()
+
+
+def test_a_job_that_fails_for_memory_says_so_and_is_sent_again(page):
+    """The row names memory; sent again with more of it, it completes."""
+    hungry = "import numpy as np\nheap = np.ones(30_000_000)\n" + SOURCE
+    page.locator("textarea").fill(hungry)
+    page.get_by_text("No findings").wait_for(timeout=5000)
+    page.get_by_label("Name", exact=True).fill("hungry")
+    page.get_by_label("Memory, MB").fill("100")
+    page.get_by_role("button", name="Send", exact=True).click()
+    row = page.locator("tr", has_text="hungry")
+    row.get_by_text("failed", exact=True).first.wait_for(timeout=40_000)
+    assert "MEMORY" in row.inner_text()
+    page.get_by_label("Memory, MB").fill("1000")
+    page.get_by_role("button", name="Send", exact=True).click()
+    row.get_by_text("completed", exact=True).first.wait_for(timeout=40_000)
+    assert row.locator("td", has_text="2").count() >= 1
+
+
+def test_a_golden_result_is_checked_and_accepted_with_a_reason(page):
+    """The file changed since: the drift is shown, and accepted once a reason is given."""
+    _tab(page, "Goldens")
+    page.get_by_role("button", name="Check cross").click()
+    page.get_by_role("heading", name="cross: DRIFTED").wait_for(timeout=20_000)
+    accept = page.get_by_role("button", name="Accept as the new golden")
+    assert accept.is_disabled()
+    _shot(page, "dashboard-golden.png")
+    page.get_by_label("Reason").fill("a shorter average")
+    accept.click()
+    page.get_by_text("is accepted by").wait_for(timeout=20_000)
+    page.get_by_role("button", name="Check cross").click()
+    page.get_by_role("heading", name="cross: SAME").wait_for(timeout=20_000)
 
 
 @pytest.mark.parametrize("width", [1280, 800])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import ipywidgets
 
 from outsample.archive import Store
 from outsample.result import Result
 from outsample_widgets.chart import chart
 from outsample_widgets.explain import explain_day
+from outsample_widgets.golden import Goldens
 from outsample_widgets.runs import Runs
 from outsample_widgets.submit import Submission
 
@@ -22,11 +26,11 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
     store : Store
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, folder: str | Path = "golden") -> None:
         self.store = store
         self._opened = ipywidgets.VBox([])
         results = ipywidgets.VBox([Runs(store, on_open=self.show), self._opened])
-        tabs = {"Send": Submission(store), "Results": results}
+        tabs = {"Send": Submission(store), "Results": results, "Goldens": Goldens(folder)}
         self._tabs = ipywidgets.Tab(children=list(tabs.values()), titles=tuple(tabs))
         super().__init__([self._tabs])
 
@@ -38,12 +42,17 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
             widget.close()
 
 
-def dashboard(store: Store | None = None) -> Dashboard:
+def dashboard(store: Store | None = None, *, folder: str | Path = "golden") -> Dashboard:
     """Return the widgets as an application, for a cell, a notebook served by Voila, or `outsample dashboard`.
 
     Parameters
     ----------
     store : Store, optional
         None: the configured one.
+    folder : path
+        Of the golden results.
     """
-    return Dashboard(Store.open() if store is None else store)
+    if os.environ.get("OUTSAMPLE_DASHBOARD_FOLDER"):
+        # Set by the command: the folder it was called in, where relative names begin.
+        os.chdir(os.environ["OUTSAMPLE_DASHBOARD_FOLDER"])
+    return Dashboard(Store.open() if store is None else store, folder=folder)

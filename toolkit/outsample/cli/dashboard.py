@@ -51,7 +51,8 @@ def _dashboard(parsed: argparse.Namespace) -> int:
         raise MissingExtra("voila", "lab")
     if not 0 < parsed.port < 65536:
         raise ConfigError(f"--port must be in 1..65535. Got {parsed.port}.")
-    environment = dict(os.environ)
+    # The kernel starts in the notebook's folder; strategies and goldens are found from the user's.
+    environment = {**os.environ, "OUTSAMPLE_DASHBOARD_FOLDER": os.getcwd()}  # noqa: PTH109 - as text
     if parsed.store:
         environment["OUTSAMPLE_STORE"] = parsed.store
     with as_file(files("outsample_widgets")) as folder:

@@ -20,7 +20,7 @@ function renderGolden({ model, el }) {
     button.disabled = false;
     if (answer.stale || answer.error) return place.replaceChildren();
     const parts = [h("h4", {}, `${row.name}: ${answer.outcome}`), ...answer.sentences.map((text) => h("p", {}, text))];
-    if (answer.rows.length) parts.push(grid("Metrics", answer.columns, answer.rows));
+    parts.push(...answer.tables.map((one) => grid(one.caption, one.columns, one.rows)));
     if (answer.acceptable) {
       const reason = h("input", { type: "text", size: 50, oninput: () => (button.disabled = !reason.value.trim()) });
       const button = h("button", { type: "button", disabled: true, onclick: () => accept(row, reason.value) }, "Accept as the new golden");
