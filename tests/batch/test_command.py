@@ -12,6 +12,8 @@ import pytest
 
 from outsample.batch import schema
 from outsample.cli import main
+from outsample.model import SandboxReport
+from outsample.sandbox.client import close_server, get_server
 
 CROSS = "close = data.get('close')\nposition = close.average(5) > close.average(20)\n"
 DATA = ["--data", "synthetic:3x200?seed=4", "--no-lookahead"]
@@ -97,6 +99,32 @@ def test_a_parameter_that_a_strategy_lacks_is_its_failure(folder, tmp_path):
     words = [str(tmp_path / "p.py"), str(tmp_path / "b.py"), "--params", "fast=6", *DATA, "--json", str(out)]
     assert main(["run", *words]) == 1
     assert [row["category"] for row in _json(out)["rows"]] == [None, "VALIDATION"]
+
+
+def test_helper_modules_are_given_to_every_strategy(tmp_path):
+    """--use FILE: a strategy may import it."""
+    (tmp_path / "helpers.py").write_text("def crossed(close):\n    return close.average(5) > close.average(20)\n")
+    for name in "ab":
+        (tmp_path / f"{name}.py").write_text("import helpers\nposition = helpers.crossed(data.get('close'))\n")
+    words = [str(tmp_path / "a.py"), str(tmp_path / "b.py"), *DATA]
+    assert main(["run", *words]) == 1
+    assert main(["run", *words, "--use", str(tmp_path / "helpers.py")]) == 0
+
+
+def test_five_faults_in_a_row_are_exit_code_two(folder, capsys):
+    """A machine that gives no protection is no strategy's fault: the batch ends, and says why once."""
+    report = SandboxReport(level="process-only")
+    for name in range(8):
+        (folder / f"x{name}.py").write_text(f"{CROSS}tag = {name}\n")
+    close_server()
+    get_server().report = report
+    try:
+        assert main(["run", str(folder), *DATA, "--no-cache", "--parallel", "1"]) == 2
+    finally:
+        close_server()
+    shown = capsys.readouterr().err
+    assert "5 faults of the machine in a row" in shown
+    assert "5 of 11 strategies are done" in shown
 
 
 def test_a_settings_file_is_used_and_forgotten(folder, tmp_path, capsys):

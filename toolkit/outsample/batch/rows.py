@@ -182,7 +182,7 @@ def row_of_result(
         **_usage(execution),
         stages=stages,
         shape=result.outcome.positions.frame.shape,
-        warnings=result.outcome.warnings,
+        warnings=result.warnings,
     )
 
 

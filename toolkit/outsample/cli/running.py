@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outsample.errors import ConfigError
 
 if TYPE_CHECKING:
-    from outsample.batch import Retry
+    from outsample.batch import Entry, Retry
     from outsample.cli.common import Commands
     from outsample.config import SandboxPolicy
     from outsample.settings import Settings
@@ -56,12 +57,14 @@ def _run(parsed: argparse.Namespace) -> int:
 def _run_with(parsed: argparse.Namespace, settings: Settings) -> int:
     from outsample.batch import Components, gather, run_many
     from outsample.cli.showing import Show, notify
-    from outsample.notebook.arguments import options_of, parameters
+    from outsample.notebook.arguments import modules_of, options_of, parameters
 
     if parsed.limit is not None and parsed.limit < 1:
         raise ConfigError(f"--limit must be a whole number >= 1. Got {parsed.limit}.")
     meta = {name: str(value) for name, value in parameters(parsed.meta).items()}
     entries = gather([Path(path) for path in parsed.paths], recursive=parsed.recursive, meta=meta)[: parsed.limit]
+    if parsed.use:
+        entries = [_with_modules(entry, modules_of(parsed.use)) for entry in entries]
     named = {name: getattr(parsed, name) for name in ("alpha", "benchmark") if getattr(parsed, name, None) is not None}
     with Show(parsed, entries, progress=settings.progress) as show:
         report = run_many(
@@ -82,6 +85,12 @@ def _run_with(parsed: argparse.Namespace, settings: Settings) -> int:
     if parsed.notify:
         notify(parsed.notify, report, code)
     return code
+
+
+def _with_modules(entry: Entry, modules: Mapping[str, str]) -> Entry:
+    return (
+        entry if entry.strategy is None else dataclasses.replace(entry, strategy=entry.strategy.with_modules(modules))
+    )
 
 
 def _policy(parsed: argparse.Namespace, settings: Settings) -> SandboxPolicy:
