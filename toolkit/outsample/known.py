@@ -46,9 +46,13 @@ class Known:
         if store is None:
             return None
         try:
-            return store.fetch(key, request)
+            stored = store.fetch(key, request)
         except StoreError:
             return None  # broken or of another version: it is computed again, and published over it
+        if stored is not None:
+            with self._lock:
+                self._outcomes[key] = stored
+        return stored
 
     def report(self, key: str, lookahead: bool | str, store: Store | None) -> LookaheadReport | None:
         """Return the look-ahead report of a key, or None."""
@@ -57,9 +61,13 @@ class Known:
         if found is not None or store is None or lookahead is False:
             return found
         try:
-            return store.report(key, lookahead)
+            stored = store.report(key, lookahead)
         except StoreError:
             return None
+        if stored is not None:
+            with self._lock:
+                self._reports[key, str(lookahead)] = stored
+        return stored
 
     def keep(
         self, outcome: Outcome, lookahead: bool | str, report: LookaheadReport | None, store: Store | None
