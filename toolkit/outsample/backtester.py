@@ -37,7 +37,7 @@ async def abacktest(strategy: Strategy | str, data: Dataset | str, **arguments: 
     Examples
     --------
     >>> result = asyncio.run(abacktest("position = data.get('close') > 0", "synthetic:2x60?seed=1", store=False))
-    >>> len(result.equity)
+    >>> len(result.returns)
     59
     """
     cancel = threading.Event()

@@ -121,8 +121,8 @@ def run_many(  # noqa: PLR0913 - pinned by the public interface
     Examples
     --------
     >>> report = run_many(["position = data.get('close') > 0", "position = 1 / 0"], "synthetic:2x60", store=False)
-    >>> [row.level.name for row in report.rows], report.rows[1].category.value
-    (['VALID_METRICS', 'FAILED'], 'CALCULATION')
+    >>> [row.executed for row in report.rows], report.rows[1].category.value
+    ([True, False], 'CALCULATION')
     """
     began = time.perf_counter()
     settings = load_settings()
