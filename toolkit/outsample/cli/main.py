@@ -11,14 +11,26 @@ import sys
 from collections.abc import Callable, Sequence
 
 from outsample import __version__
-from outsample.cli import bundles, dashboard, database, goldens, jobs, machine, reports, running, selftest, stores
+from outsample.cli import (
+    bundles,
+    dashboard,
+    database,
+    datasets,
+    goldens,
+    jobs,
+    machine,
+    reports,
+    running,
+    selftest,
+    stores,
+)
 from outsample.cli.common import CANNOT_RUN, COULD_NOT_RUN, DONE, FAILED
 from outsample.errors import OutsampleError
 
 __all__ = ["main"]
 
 # Each module adds its commands, in the order of `outsample --help`.
-_GROUPS = (running, reports, goldens, stores, bundles, jobs, database, machine, selftest, dashboard)
+_GROUPS = (running, reports, datasets, goldens, stores, bundles, jobs, database, machine, selftest, dashboard)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

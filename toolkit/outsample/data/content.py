@@ -54,7 +54,11 @@ def frame_id(frame: pd.DataFrame) -> str:
     """
     index_type, index_buffers = _index(frame.index)
     order = sorted(range(frame.shape[1]), key=lambda place: _name(frame.columns[place]))
-    columns = [(_name(frame.columns[place]), *_column(frame.iloc[:, place])) for place in order]
+    block = _float_block(frame)
+    columns = [
+        (_name(frame.columns[place]), *(_column(frame.iloc[:, place]) if block is None else _block(block[:, place])))
+        for place in order
+    ]
     header = canonical_json(
         {
             "columns": [[list(name), kind] for name, kind, _ in columns],
@@ -114,6 +118,18 @@ def _column(series: pd.Series) -> tuple[str, Iterator[bytes]]:
     if pd.api.types.is_float_dtype(dtype):
         return "float", (_floats(series) for _ in range(1))
     return "string", _strings(series)
+
+
+def _float_block(frame: pd.DataFrame) -> np.ndarray | None:
+    """All values of a frame of plain float64, with one NaN and one zero; taking columns out one by one is slow."""
+    if not frame.shape[1] or not all(dtype == np.dtype(np.float64) for dtype in set(frame.dtypes)):
+        return None
+    values = frame.to_numpy()
+    return np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8", copy=False)
+
+
+def _block(values: np.ndarray) -> tuple[str, Iterator[bytes]]:
+    return "float", (values.tobytes() for _ in range(1))
 
 
 def _numpy_type(dtype: object) -> np.dtype[np.generic]:

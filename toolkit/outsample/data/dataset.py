@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
 
+from outsample import wiring
 from outsample.config import MarketPreset, market_preset
 from outsample.data import keys as frame_keys
 from outsample.data.content import frame_id, snapshot_id
+from outsample.data.describe import Description, describe_prices
+from outsample.data.entry import infer_periods
 from outsample.data.frame import StrategyFrame
 from outsample.data.memo import FrameContext
 from outsample.data.normalise import normalise_frames
+from outsample.data.tables import is_table, known_by, serve_table, with_tables
 from outsample.errors import ConfigError, DataInvalid, DataMissing
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "DatasetKeeper"]
 
 _ADJUSTED = ("open", "high", "low", "close")
 _DELISTED = "delisted"
+
+
+class DatasetKeeper(Protocol):
+    """What `Dataset.save` needs of a store."""
+
+    def save_dataset(self, data: Dataset, name: str) -> Dataset:
+        """Save a dataset under a name and return it as `load` would."""
+        ...
 
 
 class Dataset:
@@ -72,6 +83,7 @@ class Dataset:
         market: str = "US",
         periods_per_year: float | None = None,
         benchmark: str | None = None,
+        tables: Mapping[str, object] | None = None,
     ) -> Dataset:
         """Make a dataset from tables.
 
@@ -89,6 +101,9 @@ class Dataset:
             Bars of a year; inferred with a warning when the bars are not daily.
         benchmark : str, optional
             A symbol of the dataset.
+        tables : mapping of str to DataFrame with the columns symbol, period, known, value
+            Point-in-time tables: `get` answers at each bar with the newest period that was known by
+            then, in the version known by then (`outsample.data.pointintime`).
 
         Raises
         ------
@@ -102,12 +117,12 @@ class Dataset:
         >>> data.symbols, data.keys()
         (['A'], ['close', 'raw_close'])
         """
-        clean, warnings = normalise_frames(frames)
+        clean, warnings = normalise_frames(with_tables(frames, tables or {}))
         if periods_per_year is not None and not periods_per_year > 0:
             raise ConfigError(f"periods_per_year must be a positive number. Got {periods_per_year!r}.")
         if periods_per_year is None:
             first = clean.get("close", clean.get("adj_close"))
-            periods_per_year, said = _infer_periods(first, market_preset(market).periods_per_year)
+            periods_per_year, said = infer_periods(first, market_preset(market).periods_per_year)
             warnings += said
         details = {"warnings": warnings, "benchmark": benchmark}
         data = cls(clean, name=name, market=market, periods_per_year=periods_per_year, details=details)
@@ -242,7 +257,8 @@ class Dataset:
             values = base.to_numpy() * self._factor
             values.flags.writeable = False
             return pd.DataFrame(values, index=base.index, columns=base.columns, copy=False)
-        return self._close if key == "close" else self._frames[key]
+        frame = self._close if key == "close" else self._frames[key]
+        return serve_table(frame, self.dates, self.symbols) if is_table(frame) else frame
 
     @cached_property
     def _factor(self) -> np.ndarray | None:
@@ -257,6 +273,38 @@ class Dataset:
         # Where one of the two is missing the last known factor holds; before the first it is 1.
         frame = pd.DataFrame(scaled).ffill().fillna(1.0)
         return np.asfortranarray(frame.to_numpy())
+
+    # -- more
+
+    def describe(self) -> Description:
+        """Return coverage, gaps, first and last bar of every symbol, and whether prices are adjusted."""
+        return describe_prices(self.name, self._close, stored=tuple(self._frames), warnings=self.warnings)
+
+    def save(self, name: str | None = None, *, store: DatasetKeeper | None = None) -> Dataset:
+        """Save the dataset in a store, where `outsample.load(name)` finds it.
+
+        Parameters
+        ----------
+        name : str, optional
+            Its own by default. A name that is there already means this dataset from now on; the one before
+            stays under ``name@<snapshot id>``.
+        store : Store, optional
+            The configured one by default.
+
+        Returns
+        -------
+        Dataset
+            The same content under the new name.
+
+        Raises
+        ------
+        ConfigError, StoreError
+            The name cannot be one of a dataset, no store is configured, or it cannot be written.
+        """
+        keeper = wiring.configured_store() if store is None else store
+        if keeper is None:
+            raise ConfigError("No store is configured.", hint="Set OUTSAMPLE_STORE, or say save(name, store=...).")
+        return cast("DatasetKeeper", keeper).save_dataset(self, self.name if name is None else name)
 
     # -- parts of it
 
@@ -323,6 +371,8 @@ class Dataset:
             elif name == _DELISTED and end is not None:
                 # A delisting after the cut is not known yet.
                 frames[name] = frame.assign(value=frame["value"].where(frame["value"] <= end))
+            elif end is not None and is_table(frame):
+                frames[name] = known_by(frame, end)
             else:
                 frames[name] = frame
         if len(frames.get("close", frames.get("adj_close", ()))) == 0:
@@ -348,23 +398,3 @@ def _read_only(frame: pd.DataFrame) -> pd.DataFrame:
         values.flags.writeable = False
         return pd.DataFrame(values, index=frame.index, columns=frame.columns, copy=False)
     return frame
-
-
-def _infer_periods(close: pd.DataFrame | None, preset: float) -> tuple[float, tuple[str, ...]]:
-    """Bars of a year, from the spacing of the dates when they are not daily."""
-    if close is None or len(close) < 3:
-        return preset, ()
-    index = close.index
-    assert isinstance(index, pd.DatetimeIndex)
-    per_day = statistics.median(index.normalize().value_counts().tolist())
-    days = float(np.median(np.diff(index.asi8))) / 86_400e9
-    periods = preset
-    if per_day > 1:
-        periods = preset * per_day
-    elif days >= 25:
-        periods = round(365.25 / days)
-    elif days >= 5:
-        periods = 52.0
-    if periods == preset:
-        return preset, ()
-    return float(periods), (f"periods_per_year was inferred from the dates: {periods:g}. Say periods_per_year=...",)

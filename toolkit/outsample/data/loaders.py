@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import pandas as pd
 
+from outsample import wiring
 from outsample.data.dataset import Dataset
+from outsample.data.entry import check_future
 from outsample.data.normalise import PRICE_FIELDS
+from outsample.data.pointintime import COLUMNS
+from outsample.data.qlib_directory import qlib_frames
 from outsample.data.synthetic import synthetic
 from outsample.errors import DataInvalid, DataMissing, nearest
 
-__all__ = ["SnapshotSource", "load"]
+__all__ = ["SnapshotSource", "from_files", "from_qlib", "load"]
 
 SAMPLE = Path(__file__).with_name("sample") / "stocks.parquet"
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -42,9 +46,10 @@ def load(name_or_path_or_id: str, *, store: SnapshotSource | None = None) -> Dat
     name_or_path_or_id : str
         "sample" (five US stocks, daily, 2000-2013), "synthetic:500x2520?seed=7", a stored name or
         "name@<snapshot id>", or a path: a csv or parquet file, wide (dates x symbols: closes) or long
-        (columns date, symbol, close, ...), or a folder with one wide file per frame (close.csv, ...).
+        (columns date, symbol, close, ...), or a folder with one wide file per frame (close.csv, ...), or
+        "qlib:<folder>", a qlib data directory.
     store : SnapshotSource, optional
-        Where stored names are looked up.
+        Where stored names are looked up; the configured store by default.
 
     Raises
     ------
@@ -63,13 +68,19 @@ def load(name_or_path_or_id: str, *, store: SnapshotSource | None = None) -> Dat
         return _sample()
     if name.startswith("synthetic:"):
         return _synthetic(name.removeprefix("synthetic:"))
+    if name.startswith("qlib:"):
+        return from_qlib(name.removeprefix("qlib:"))
     path = Path(name).expanduser()
     if name.lower().endswith(_SUFFIXES) or path.is_dir():
-        return _from_path(path)
-    stored = [] if store is None else list(store.dataset_names())
-    base, _, snapshot = name.partition("@")
-    if store is not None and base in stored:
-        return store.load_dataset(base, snapshot or None)
+        return from_files([path])
+    source = cast("SnapshotSource | None", wiring.configured_store()) if store is None else store
+    stored = [] if source is None else list(source.dataset_names())
+    # A name that people may not choose, of data that were kept for a run, may have an @ of its own.
+    base, _, snapshot = name.rpartition("@")
+    if source is not None and base:
+        return source.load_dataset(base, snapshot)
+    if source is not None and name in stored:
+        return source.load_dataset(name)
     known = ["sample", "synthetic:500x2520?seed=7", *stored]
     raise DataMissing(
         f"There is no dataset {name!r}.",
@@ -87,18 +98,101 @@ def _synthetic(spec: str) -> Dataset:
     return synthetic(spec)
 
 
-def _from_path(path: Path) -> Dataset:
+def from_qlib(
+    spec: str,
+    *,
+    name: str | None = None,
+    market: str = "US",
+    periods_per_year: float | None = None,
+    benchmark: str | None = None,
+) -> Dataset:
+    """Return the dataset of a qlib data directory; see `outsample.data.qlib_directory.qlib_frames`.
+
+    Parameters
+    ----------
+    spec : str
+        The folder, then optionally "?instruments=csi300&freq=day".
+    name : str, optional
+        The folder's by default.
+    market, periods_per_year, benchmark
+        As in `Dataset.from_frames`.
+    """
+    frames = qlib_frames(spec)
+    check_future(pd.DatetimeIndex(frames["close"].index))
+    return Dataset.from_frames(
+        frames,
+        name=name or Path(spec.partition("?")[0]).expanduser().absolute().name,
+        market=market,
+        periods_per_year=periods_per_year,
+        benchmark=benchmark,
+    )
+
+
+def from_files(
+    paths: Sequence[Path],
+    *,
+    name: str | None = None,
+    market: str = "US",
+    periods_per_year: float | None = None,
+    benchmark: str | None = None,
+) -> Dataset:
+    """Return the dataset of csv or parquet files, or of folders of them.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        A long file (columns date, symbol, close, ...) gives all its frames; of several files, or in a folder, a
+        wide one (dates x symbols) is the frame of its name (close.csv, volume.csv), alone it is the closes;
+        one with the columns symbol, period, known, value is the point-in-time table of its name.
+    name : str, optional
+        The name of the first path by default.
+    market, periods_per_year, benchmark
+        As in `Dataset.from_frames`.
+
+    Raises
+    ------
+    DataMissing
+        There is nothing at a path.
+    DataInvalid
+        A file cannot be read, two files give one frame, or bars lie in the future.
+    """
+    files = [file for path in paths for file in _files(path)]
+    alone = len(paths) == 1 and paths[0].is_file()
+    frames: dict[str, pd.DataFrame] = {}
+    tables: dict[str, pd.DataFrame] = {}
+    for file in files:
+        table, stem = _read(file), file.name.split(".")[0]
+        if set(COLUMNS) <= {str(column) for column in table.columns}:
+            tables[stem] = table
+            continue
+        found = _from_long(table, file) if _is_long(table) else {stem.lower(): _from_wide(table, file)}
+        if alone and not _is_long(table):
+            found = {"close": next(iter(found.values()))}
+        twice = sorted(set(found) & set(frames))
+        if twice:
+            raise DataInvalid(f"{file.name} gives the frame {twice[0]!r} a second time.", hint="Keep one of the files.")
+        frames |= found
+    for frame in frames.values():
+        check_future(pd.DatetimeIndex(frame.index).sort_values())
+    return Dataset.from_frames(
+        frames,
+        name=name or paths[0].name.split(".")[0],
+        market=market,
+        periods_per_year=periods_per_year,
+        benchmark=benchmark,
+        tables=tables,
+    )
+
+
+def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise DataMissing(f"There is no file {str(path)!r}.", hint=_beside(path))
     if path.is_file():
-        table = _read(path)
-        frames = _from_long(table, path) if _is_long(table) else {"close": _from_wide(table, path)}
-        return Dataset.from_frames(frames, name=path.name.split(".")[0])
+        return [path]
     files = sorted(file for file in path.iterdir() if file.name.lower().endswith(_SUFFIXES))
     if not files:
         raise DataMissing(f"The folder {str(path)!r} has no csv or parquet files.")
-    frames = {file.name.split(".")[0].lower(): _from_wide(_read(file), file) for file in files}
-    return Dataset.from_frames(frames, name=path.name)
+    return files
 
 
 def _beside(path: Path) -> str:

@@ -7,19 +7,18 @@ usable becomes a recorded warning of the dataset.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
+from outsample.data.entry import check_prices
+from outsample.data.tables import is_table, normalise_tables
 from outsample.errors import DataInvalid, DataMissing
 
 __all__ = ["PRICE_FIELDS", "as_pandas", "normalise_frames"]
 
 # Frames that share one grid of dates x symbols.
 PRICE_FIELDS = ("open", "high", "low", "close", "adj_close", "volume")
-_POSITIVE = ("open", "high", "low", "close", "adj_close")
-STALE_BARS = 20
 
 
 def as_pandas(table: object) -> pd.DataFrame | pd.Series:
@@ -49,8 +48,8 @@ def normalise_frames(frames: Mapping[str, object]) -> tuple[dict[str, pd.DataFra
     Parameters
     ----------
     frames : mapping of str to table
-        "close" (or "adj_close") is needed; other prices share its grid; everything else is kept as it
-        is, sorted.
+        "close" (or "adj_close") is needed; other prices share its grid; a table with the columns symbol,
+        period, known, value is point-in-time; everything else is kept as it is, sorted.
 
     Returns
     -------
@@ -67,6 +66,8 @@ def normalise_frames(frames: Mapping[str, object]) -> tuple[dict[str, pd.DataFra
     """
     warnings: list[str] = []
     tables = {name: _wide(as_pandas(frame)) for name, frame in frames.items()}
+    long = {name: table for name, table in tables.items() if isinstance(table, pd.DataFrame) and is_table(table)}
+    tables = {name: table for name, table in tables.items() if name not in long}
     if not {"close", "adj_close"} & set(tables):
         raise DataMissing(
             f"A dataset needs a frame 'close'. Got {', '.join(map(repr, tables)) or 'no frames'}.",
@@ -83,7 +84,8 @@ def normalise_frames(frames: Mapping[str, object]) -> tuple[dict[str, pd.DataFra
         if not (frame.index.equals(dates) and frame.columns.equals(symbols)):
             warnings.append(f"{name} does not cover all dates and symbols of the other prices; the rest is missing.")
             clean[name] = frame.reindex(index=dates, columns=symbols)
-    _check_prices({name: clean[name] for name in prices}, warnings)
+    warnings += check_prices({name: clean[name] for name in prices})
+    clean |= normalise_tables(long, pd.DatetimeIndex(dates))
     return clean, tuple(warnings)
 
 
@@ -165,42 +167,3 @@ def _values(name: str, frame: pd.DataFrame) -> np.ndarray:
     if np.isinf(values).any():
         raise DataInvalid(f"{name} has infinite values.", hint="Replace them with NaN.")
     return values
-
-
-def _check_prices(prices: dict[str, pd.DataFrame], warnings: list[str]) -> None:
-    for name in _POSITIVE:
-        if name in prices:
-            values = prices[name].to_numpy()
-            bad = values <= 0
-            if bad.any():
-                row, column = np.argwhere(bad)[0]
-                frame = prices[name]
-                raise DataInvalid(
-                    f"{name} of {frame.columns[column]!r} is {values[row, column]:g} on {frame.index[row]}; "
-                    f"{int(bad.sum())} prices are not positive.",
-                    hint="A missing price is NaN: frame.where(frame > 0).",
-                )
-    if {"high", "low"} <= set(prices):
-        crossed = int((prices["high"].to_numpy() < prices["low"].to_numpy()).sum())
-        if crossed:
-            warnings.append(f"high is below low in {crossed} bars.")
-    close = prices.get("close", prices.get("adj_close"))
-    if close is not None:
-        _check_gaps(close, warnings)
-
-
-def _check_gaps(close: pd.DataFrame, warnings: list[str]) -> None:
-    values = close.to_numpy()
-    if len(values) == 0:
-        raise DataInvalid("close has no rows.")
-    same = np.zeros(values.shape[1], dtype=np.int64)
-    longest = same.copy()
-    for before, after in pairwise(values):
-        same = np.where(before == after, same + 1, 0)
-        longest = np.maximum(longest, same)
-    stale = [str(symbol) for symbol, run in zip(close.columns, longest, strict=True) if run >= STALE_BARS]
-    if stale:
-        warnings.append(f"The price does not move for {STALE_BARS} bars or more: {', '.join(stale[:5])}.")
-    empty = [str(symbol) for symbol, gone in zip(close.columns, np.isnan(values).all(axis=0), strict=True) if gone]
-    if empty:
-        warnings.append(f"No price at all: {', '.join(empty[:5])}.")

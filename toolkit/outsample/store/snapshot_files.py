@@ -207,10 +207,9 @@ def _write_parquet(path: Path, frame: pd.DataFrame) -> None:
     import pyarrow.parquet as pq
 
     indexed = isinstance(frame.index, pd.DatetimeIndex)
-    columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
+    parts = _parts(frame)
     if indexed:
-        columns.insert(0, pd.Series(frame.index))
-    parts = [_to_arrow(column) for column in columns]
+        parts.insert(0, _to_arrow(pd.Series(frame.index)))
     names = [*(["date"] if indexed else []), *(str(label) for label in frame.columns)]
     header = {
         "format": 1,
@@ -223,6 +222,15 @@ def _write_parquet(path: Path, frame: pd.DataFrame) -> None:
     pq.write_table(table, path, compression="snappy", use_dictionary=False, version="2.6", store_schema=True)
     with path.open("rb+") as stream:
         os.fsync(stream.fileno())
+
+
+def _parts(frame: pd.DataFrame) -> list[tuple[str, Any]]:
+    import pyarrow as pa
+
+    if frame.shape[1] and all(dtype == np.dtype(np.float64) for dtype in set(frame.dtypes)):
+        values = frame.to_numpy()
+        return [("float", pa.array(values[:, place])) for place in range(values.shape[1])]
+    return [_to_arrow(frame.iloc[:, place]) for place in range(frame.shape[1])]
 
 
 def _to_arrow(column: pd.Series) -> tuple[str, Any]:

@@ -18,7 +18,15 @@ from outsample.store.users import current_user
 if TYPE_CHECKING:
     from outsample.store.database import Database
 
-__all__ = ["dataset_names", "dataset_rows", "keep_dataset", "load_dataset", "save_dataset", "size_in_memory"]
+__all__ = [
+    "dataset_names",
+    "dataset_rows",
+    "keep_dataset",
+    "load_dataset",
+    "save_dataset",
+    "size_in_memory",
+    "snapshot_of",
+]
 
 # A dataset that nobody saved is kept with its first run up to this size.
 KEPT_BYTES = 500_000_000
@@ -147,6 +155,15 @@ def load_dataset(database: Database, name: str, snapshot: str | None = None) -> 
         periods_per_year=row["periods_per_year"],
         details={**kept, "sessions": sessions},
     )
+
+
+def snapshot_of(database: Database, name: str) -> str | None:
+    """Return the snapshot id that a name, or name@<snapshot id>, leads to; None: the store has no such name."""
+    base, _, snapshot = name.rpartition("@")
+    try:
+        return str(_find(database, base or name, snapshot if base else None)["snapshot_id"])
+    except DataMissing:
+        return None
 
 
 def _find(database: Database, name: str, snapshot: str | None) -> Mapping[str, Any]:
