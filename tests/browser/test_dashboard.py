@@ -8,7 +8,7 @@ import pytest
 from browser.lab import browser_path, complaints, dashboard, foreign, launch, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-PICTURES = Path(os.environ.get("OUTSAMPLE_SCREENSHOTS", "build/screenshots"))
+PICTURES = Path(os.environ.get("OUTSAMPLE_SCREENSHOTS", "build/screenshots")).resolve()
 SOURCE = "fast = 20  # 5..60, days\nclose = data.get('close')\nposition = close > close.average(fast)\n"
 DATA = "synthetic:8x1000?seed=7"
 
@@ -149,10 +149,12 @@ def test_nothing_sticks_out(page, width):
     _shot(page, f"dashboard-light-{width}.png")
 
 
-def test_axe_finds_no_serious_violation(page):
+@pytest.mark.parametrize("tab", ["Send", "Results", "Goldens"])
+def test_axe_finds_no_serious_violation(page, tab):
     """Names, roles, contrast and focus of the widgets."""
     from axe_playwright_python.sync_playwright import Axe
 
+    _tab(page, tab)
     found = Axe().run(page, context=".osw")
     serious = [
         (one["id"], one["nodes"][0]["html"][:200])

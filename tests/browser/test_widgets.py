@@ -25,7 +25,8 @@ PICTURES = Path(os.environ.get("OUTSAMPLE_SCREENSHOTS", "build/screenshots"))
 SETUP = '''
 import outsample
 from outsample.archive import Store
-from outsample_widgets import chart, explain_day, explore, fan, folds, runs
+from outsample.golden import record_golden
+from outsample_widgets import chart, explain_day, explore, fan, folds, golden, jobs, runs, submit
 source = """
 fast = 50  # 10..100, days of the fast average
 slow = 200  # 100..300, days of the slow average
@@ -60,8 +61,13 @@ CELLS = [
     ),
     "runs(store)",
     LONG,
+    "jobs(store)",
+    "record_golden(result, 'cross', reason='first', folder='golden')\ngolden(folder='golden')",
+    "submit(store)",
 ]
 CHART, EXPLORE, DAYS, FAN, FOLDS, RUNS, BIG = range(7)
+# Seven with a chart, the jobs, the goldens, and the form with its jobs; the last two are one widget with one twin.
+WIDGETS, TWINS, WITH_PICTURE = 11, 10, 6
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +86,7 @@ def page(tmp_path_factory):
         tab.address, tab.folder = address, folder
         open_notebook(tab, address, "widgets.ipynb")
         run_all(tab)
-        tab.wait_for_function("() => document.querySelectorAll('.osw').length === 7", timeout=20_000)
+        tab.wait_for_function("() => document.querySelectorAll('.osw').length === 11", timeout=20_000)
         yield tab
         browser.close()
 
@@ -122,8 +128,8 @@ def _note(name, value):
 
 
 def test_every_widget_stands_alone_and_hides_its_twin(page):
-    """Seven widgets; the static pictures are there and hidden while the widgets live."""
-    assert page.locator(".os-twin").count() == 7
+    """Every widget is there; the static pictures are there and hidden while the widgets live."""
+    assert page.locator(".os-twin").count() == TWINS
     page.wait_for_function(
         "() => [...document.querySelectorAll('.os-twin')].every(one => getComputedStyle(one).display === 'none')"
     )
@@ -340,9 +346,9 @@ def test_every_theme_is_readable_wide_and_narrow(page, theme):
     """At 1,280 and 800 pixels: text has a contrast of 4.5, charts fill their width, nothing sticks out."""
     set_theme(page, theme)
     for width in (1280, 800):
-        page.set_viewport_size({"width": width, "height": 3600})
-        page.wait_for_timeout(1300)
-        for place in range(7):
+        page.set_viewport_size({"width": width, "height": 2400})
+        page.wait_for_timeout(1100)
+        for place in range(WIDGETS):
             widget = _widget(page, place)
             assert widget.evaluate("one => one.scrollWidth <= one.clientWidth + 1"), (theme, width, place)
             for stage in widget.locator(".osw-stage").all():
@@ -408,12 +414,12 @@ def test_the_static_picture_stays_without_the_kernel(page):
     page.wait_for_timeout(800)
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     page.wait_for_timeout(1500)
-    assert page.locator(".osw").count() == 7
+    assert page.locator(".osw").count() == WIDGETS
     open_notebook(page, page.address, "widgets.ipynb")
-    page.wait_for_function("() => document.querySelectorAll('.os-twin').length === 7", timeout=20_000)
+    page.wait_for_function("() => document.querySelectorAll('.os-twin').length === 10", timeout=20_000)
     page.wait_for_timeout(2500)
     assert page.locator(".osw").count() == 0
-    assert page.locator(".os-twin:visible").count() == 7
+    assert page.locator(".os-twin:visible").count() == TWINS
     assert page.locator(".os-twin img").evaluate_all("all => all.every(one => one.naturalWidth > 500)")
     assert page.get_by_text("Error displaying widget").locator("visible=true").count() == 0
     page.screenshot(path=str(PICTURES / "widgets-static.png"))
@@ -428,6 +434,6 @@ def test_exported_html_shows_the_twins_without_scripts(page):
     context = page.context.browser.new_context(java_script_enabled=False)
     plain = context.new_page()
     plain.goto(target.as_uri())
-    assert plain.locator(".os-twin:visible").count() == 7
-    assert plain.locator(".os-twin img:visible").count() == 6
+    assert plain.locator(".os-twin:visible").count() == TWINS
+    assert plain.locator(".os-twin img:visible").count() == WITH_PICTURE
     context.close()

@@ -17,7 +17,7 @@ from outsample.errors import OutsampleError
 from outsample_widgets.arrays import Layout, pack
 from outsample_widgets.twin import Twin
 
-__all__ = ["Arrays", "Reply", "View", "failure", "script", "style"]
+__all__ = ["Arrays", "Reply", "View", "failure", "publish", "script", "style"]
 
 Arrays = Mapping[str, "np.ndarray | pd.Series"]
 Reply = tuple[dict[str, object], Arrays]
@@ -99,6 +99,11 @@ class View(anywidget.AnyWidget):
         raise NotImplementedError
 
     @property
+    def uid(self) -> str:
+        """How the browser finds the twin of this widget."""
+        return str(self._uid)
+
+    @property
     def sent_bytes(self) -> int:
         """Size of the data as sent, without the script."""
         return len(self._data) + len(repr(self._layout)) + len(repr(self._about))
@@ -132,14 +137,19 @@ class View(anywidget.AnyWidget):
         return ({}, {}) if found is None else found
 
     def _ipython_display_(self, **_options: object) -> None:
-        # Two outputs: the first survives the kernel, and is hidden by the second while that is alive.
-        from IPython import display
+        publish(self.twin(), self._uid, *self._live())
 
-        twin = self.twin()
-        bundle, metadata = self._live()
-        publish: Callable[..., None] = display.publish_display_data
-        publish(twin.bundle(self._uid))
-        publish({**bundle, "text/plain": twin.title}, metadata)
+
+def publish(twin: Twin, uid: str, bundle: Mapping[str, object], metadata: Mapping[str, object]) -> None:
+    """Display a twin and its widget: two outputs.
+
+    The first survives the kernel; the second hides it while it is alive.
+    """
+    from IPython import display
+
+    show: Callable[..., None] = display.publish_display_data
+    show(twin.bundle(uid))
+    show({**bundle, "text/plain": twin.title}, dict(metadata))
 
 
 def failure(error: BaseException) -> dict[str, object]:

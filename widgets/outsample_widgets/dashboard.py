@@ -9,6 +9,7 @@ import ipywidgets
 
 from outsample.archive import Store
 from outsample.result import Result
+from outsample_widgets.base import publish
 from outsample_widgets.chart import chart
 from outsample_widgets.explain import explain_day
 from outsample_widgets.golden import Goldens
@@ -29,10 +30,14 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, store: Store, *, folder: str | Path = "golden") -> None:
         self.store = store
         self._opened = ipywidgets.VBox([])
-        results = ipywidgets.VBox([Runs(store, on_open=self.show), self._opened])
+        self._runs = Runs(store, on_open=self.show)
+        results = ipywidgets.VBox([self._runs, self._opened])
         tabs = {"Send": Submission(store), "Results": results, "Goldens": Goldens(folder)}
         self._tabs = ipywidgets.Tab(children=list(tabs.values()), titles=tuple(tabs))
         super().__init__([self._tabs])
+
+    def _ipython_display_(self, **_options: object) -> None:
+        publish(self._runs.twin(), self._runs.uid, self._repr_mimebundle_(), {})
 
     def show(self, result: Result) -> None:
         """Show a result below the table: its chart, and its days."""

@@ -21,7 +21,7 @@ from outsample_widgets.arrays import milliseconds
 from outsample_widgets.base import Reply, View, script
 from outsample_widgets.twin import Twin
 
-__all__ = ["Runs", "paired_interval", "runs", "table_json"]
+__all__ = ["Runs", "compared", "paired_interval", "runs", "table_json"]
 
 _MOST = 5
 _PATHS = 1_000

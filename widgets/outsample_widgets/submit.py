@@ -14,7 +14,7 @@ from outsample.report.html import fragment
 from outsample.result import Result
 from outsample.strategy import Strategy
 from outsample.validation import validate
-from outsample_widgets.base import Reply, View, script
+from outsample_widgets.base import Reply, View, publish, script
 from outsample_widgets.chart import chart
 from outsample_widgets.jobs import Jobs
 from outsample_widgets.sending import KINDS, arguments_of, strategy_of
@@ -127,6 +127,9 @@ class Submission(ipywidgets.VBox):  # type: ignore[misc]
         self.jobs = Jobs(store, on_open=self.show)
         self.form = Form(store, on_sent=self.jobs.follow)
         super().__init__([self.form, self.jobs, self._place])
+
+    def _ipython_display_(self, **_options: object) -> None:
+        publish(self.form.twin(), self.form.uid, self._repr_mimebundle_(), {})
 
     def show(self, result: Result) -> None:
         """Show a result: its report, and its chart."""
