@@ -347,7 +347,7 @@ def test_every_theme_is_readable_wide_and_narrow(page, theme):
     set_theme(page, theme)
     for width in (1280, 800):
         page.set_viewport_size({"width": width, "height": 2400})
-        page.wait_for_timeout(1100)
+        page.wait_for_timeout(700)
         for place in range(WIDGETS):
             widget = _widget(page, place)
             assert widget.evaluate("one => one.scrollWidth <= one.clientWidth + 1"), (theme, width, place)
@@ -417,7 +417,7 @@ def test_the_static_picture_stays_without_the_kernel(page):
     assert page.locator(".osw").count() == WIDGETS
     open_notebook(page, page.address, "widgets.ipynb")
     page.wait_for_function("() => document.querySelectorAll('.os-twin').length === 10", timeout=20_000)
-    page.wait_for_timeout(2500)
+    page.wait_for_timeout(1500)
     assert page.locator(".osw").count() == 0
     assert page.locator(".os-twin:visible").count() == TWINS
     assert page.locator(".os-twin img").evaluate_all("all => all.every(one => one.naturalWidth > 500)")

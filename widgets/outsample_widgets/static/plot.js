@@ -572,7 +572,7 @@ export class Plot {
       if (!before || this.stage.clientWidth === 0) return;
       this.colours = null;
       if (this.palette().text !== before.text || this.colours.back !== before.back) this.redraw();
-    }, 1000);
+    }, 500);
   }
 
   key(event) {
