@@ -198,8 +198,7 @@ def row_of_error(
     """Return the row of a strategy that did not get as far as metrics."""
     kind = category or classify_error(error)
     message = error.message if isinstance(error, OutsampleError) else str(error) or type(error).__name__
-    executed = execution or ExecutionResult(status=None)  # type: ignore[arg-type]
-    shape = () if executed.positions is None else executed.positions.frame.shape
+    shape = () if execution is None or execution.positions is None else execution.positions.frame.shape
     return Row(
         place=place,
         **_identity(entry),
@@ -210,7 +209,7 @@ def row_of_error(
         error_type=getattr(error, "error_type", "") or type(error).__name__,
         traceback=getattr(error, "traceback", "")[-_KEPT_TEXT:],
         line=getattr(error, "line", None),
-        **_usage(executed),
+        **_usage(execution),
         stages=stages or {},
         shape=shape,
     )
@@ -220,7 +219,9 @@ def _identity(entry: Entry) -> dict[str, Any]:
     return {"name": entry.name, "file": entry.file, "cell": entry.cell, "meta": dict(entry.meta)}
 
 
-def _usage(execution: ExecutionResult) -> dict[str, Any]:
+def _usage(execution: ExecutionResult | None) -> dict[str, Any]:
+    if execution is None:  # it never came to a sandbox
+        return {}
     return {
         "wall_seconds": execution.wall_seconds,
         "cpu_seconds": execution.cpu_seconds,
