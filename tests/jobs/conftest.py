@@ -1,6 +1,7 @@
 """What the tests of jobs share: servers, and one empty store of each kind."""
 
 import contextlib
+import socket
 
 import pytest
 
@@ -33,3 +34,10 @@ def world(request, tmp_path_factory):
             server.restart()
             redis = server.url
         yield stack.enter_context(World(request.param, folder, database, redis).running())
+
+
+@pytest.fixture
+def free_port():
+    """A port of the loopback interface that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]

@@ -18,10 +18,10 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from outsample.errors import JobError
+from outsample.jobs.claims import ACTIVE, FINAL, LEASE, PRIORITIES, STATUSES, Claim, Ending, now
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -50,75 +50,7 @@ __all__ = [
     "unqueued",
 ]
 
-ACTIVE = ("pending", "running")
-FINAL = ("completed", "failed", "cancelled")
-STATUSES = (*ACTIVE, *FINAL)
-PRIORITIES = ("high", "normal", "low")
-LEASE = 20.0
 _LOST = "The worker of this job has ended or lost its machine: nothing was heard of it for {seconds:.0f} s."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """The right to run one attempt of a job, as long as its lease is renewed.
-
-    Parameters
-    ----------
-    job_id : str
-    attempt : int
-    worker_id : str
-        Of this claim alone: no two claims share one.
-    kind : str
-    config : mapping
-    timeout : int
-        Seconds.
-    memory_limit_mb : int
-    retry_count : int
-        Attempts that were made after transient faults.
-    forced : bool
-        Computed again although the result is known.
-    """
-
-    job_id: str
-    attempt: int
-    worker_id: str
-    kind: str
-    config: Mapping[str, Any]
-    timeout: int
-    memory_limit_mb: int
-    retry_count: int
-    forced: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ending:
-    """How an attempt ended.
-
-    Parameters
-    ----------
-    status : {"completed", "failed", "cancelled"}
-    error_category, error_message : str or None
-    usage : mapping
-        peak_memory_mb, cpu_seconds, wall_seconds, as far as they are known.
-    result_key, result_path : str or None
-    """
-
-    status: str
-    error_category: str | None = None
-    error_message: str | None = None
-    usage: Mapping[str, float | None] = field(default_factory=dict)
-    result_key: str | None = None
-    result_path: str | None = None
-
-
-def now(connection: sa.Connection) -> datetime.datetime:
-    """Return the moment by the clock of the database; SQLite's is this machine's."""
-    import sqlalchemy as sa
-
-    if connection.dialect.name == "sqlite":
-        return datetime.datetime.now(datetime.UTC)
-    moment: datetime.datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-    return moment.astimezone(datetime.UTC)
 
 
 def enqueue(database: Database, values: Mapping[str, Any], *, force: bool = False) -> str:
@@ -212,7 +144,12 @@ def claim(
     with database.begin() as connection:
         moment = now(connection)
         for priority in priorities:
-            waiting = [jobs.c.status == "pending", jobs.c.priority == priority, jobs.c.backend == backend]
+            # As text, not as a parameter: only then does a prepared statement use the partial index.
+            waiting = [
+                jobs.c.status == sa.literal_column("'pending'"),
+                jobs.c.priority == priority,
+                jobs.c.backend == backend,
+            ]
             waiting.append(sa.or_(jobs.c.not_before.is_(None), jobs.c.not_before <= moment))
             if job_id is not None:
                 waiting.append(jobs.c.job_id == job_id)
