@@ -271,3 +271,17 @@ def test_status_names_protection_and_trials(shell):
     text = captured.stdout
     assert "kernel-confined" in text
     assert "1 distinct trials" in text
+
+
+@pytest.mark.slow
+def test_a_cell_against_its_golden_result(shell, tmp_path, monkeypatch):
+    """--golden passes while nothing moved, and fails the cell with what did."""
+    import outsample
+
+    monkeypatch.chdir(tmp_path)
+    shell.run_cell_magic("backtest", "cross -q -o r --no-lookahead", CELL)
+    outsample.record_golden(shell.user_ns["r"], reason="first")
+    shell.run_cell_magic("backtest", "cross -q -o s --no-lookahead --golden", CELL)
+    assert shell.user_ns["s_golden"].ok
+    error = failing(shell, "cross -q --no-lookahead --golden --params fast=21")
+    assert "fast: 20 -> 21" in str(error)

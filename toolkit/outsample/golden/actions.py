@@ -25,7 +25,7 @@ from outsample.store.users import current_user
 from outsample.strategy import Strategy
 from outsample.trials import default_store, ledger_of
 
-__all__ = ["accept_golden", "check_golden", "record_golden"]
+__all__ = ["accept_golden", "check_golden", "golden_of", "record_golden"]
 
 TOLERANCE = 1e-6
 MAX_AGE_DAYS = 90.0
@@ -71,12 +71,27 @@ def record_golden(  # noqa: PLR0913 - what an expectation is made of
         raise errors.ConfigError(
             f"There is a golden result {title!r} already.", hint=f"outsample golden accept {title} --reason '...'"
         )
-    golden = _golden(title, result.outcome, reason, tolerances or {}, strategy_file)
-    trials = result.judgement.evidence.n_trials if n_trials is None else n_trials
-    golden = replace(golden, document={**golden.document, "n_trials": trials, "history": []})
+    golden = golden_of(
+        result, title, reason=reason, tolerances=tolerances, strategy_file=strategy_file, n_trials=n_trials
+    )
     write_golden(golden, folder)
     _told("golden recorded", golden)
     return golden
+
+
+def golden_of(
+    result: Result,
+    name: str,
+    *,
+    reason: str,
+    tolerances: Mapping[str, float] | None = None,
+    strategy_file: str | Path | None = None,
+    n_trials: int | None = None,
+) -> Golden:
+    """Return what `record_golden` writes, without writing it."""
+    golden = _golden(name, result.outcome, reason, tolerances or {}, strategy_file)
+    trials = result.judgement.evidence.n_trials if n_trials is None else n_trials
+    return replace(golden, document={**golden.document, "n_trials": trials, "history": []})
 
 
 def check_golden(

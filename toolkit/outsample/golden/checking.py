@@ -56,6 +56,10 @@ class GoldenDrift(StrategyError):
 
     code = "golden-drift"
 
+    def _render_traceback_(self) -> list[str]:
+        # A report says what moved; where in this package that was noticed helps nobody.
+        return [f"GoldenDrift: {self}"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Moved:
@@ -161,7 +165,7 @@ class GoldenCheck(Shown):
         worst = [
             f"{item.metric} {formats.number(item.expected)} -> {formats.number(item.got)}"
             for item in self.metrics
-            if not item.ok
+            if not item.ok and item.metric in _HEADLINE
         ]
         return " ".join(
             text for text in (", ".join(worst[:3]), "; ".join(self._changes()), " ".join(self.notes)) if text

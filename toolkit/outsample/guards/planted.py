@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import tempfile
 from collections.abc import Callable
 
 import numpy as np
@@ -13,6 +14,9 @@ from outsample.api import backtest
 from outsample.data import Dataset, load
 from outsample.engine import sim
 from outsample.errors import DataInvalid
+from outsample.golden import GoldenStatus, check_golden
+from outsample.golden.actions import golden_of
+from outsample.golden.files import write_golden
 from outsample.guards.trial import Check, Trial, accepted, refused
 from outsample.metrics import max_drawdown
 from outsample.model import Status
@@ -20,6 +24,7 @@ from outsample.research.bootstrap import bootstrap
 from outsample.research.lookahead import check_lookahead
 from outsample.sandbox import run_sandboxed
 from outsample.stats import deflated_sharpe, sharpe_standard_error
+from outsample.strategy import Strategy
 
 __all__ = ["CHECKS"]
 
@@ -210,6 +215,25 @@ def _no_loss() -> Trial:
     return Trial(ok=value == 0.0, said=f"maximum drawdown {value:.0%}")
 
 
+# -- golden results
+
+
+def _golden(change: str) -> Callable[[], Trial]:
+    def run() -> Trial:
+        source = _HEAD + "days = 20\nposition = close > close.average(days)\n"
+        with tempfile.TemporaryDirectory() as folder:
+            result = backtest(source, _market(), lookahead=False, store=False)
+            golden = golden_of(result, "planted", reason="self-test")
+            write_golden(golden, folder)
+            strategy = Strategy.from_source(source.replace("days = 20", change), "planted")
+            found = check_golden("planted", folder=folder, strategy=strategy, data=_market())
+        why = "" if found.explanation is None else ": " + ", ".join(found.explanation.factors)
+        wanted = GoldenStatus.SAME if change == "days = 20" else GoldenStatus.DRIFTED
+        return Trial(ok=found.status is wanted, said=f"{found.status.name.lower()}{why}")
+
+    return run
+
+
 # -- sandbox
 
 
@@ -275,5 +299,6 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(group="statistics", title="dependent returns", flaw=_dependence, twin=_independence),
     Check(group="statistics", title="a loss on the first bar", flaw=_first_bar_loss, twin=_no_loss),
+    Check(group="golden", title="a changed parameter", flaw=_golden("days = 21"), twin=_golden("days = 20")),
     *(Check(group="sandbox", title=f"{title}", flaw=_attack(bad), twin=_works(good)) for title, bad, good in _ATTACKS),
 )

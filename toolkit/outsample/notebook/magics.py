@@ -20,6 +20,7 @@ from outsample import api
 from outsample.config import SandboxPolicy
 from outsample.data import Dataset
 from outsample.errors import ConfigError, DataMissing, OutsampleError, ValidationError
+from outsample.golden import GoldenCheck, check_golden
 from outsample.notebook.arguments import (
     backtest_parser,
     bootstrap_spec,
@@ -187,6 +188,9 @@ class OutsampleMagics(Magics):
         if not arguments.quiet:
             for value in more.values():
                 cast(Any, display)(value)
+        for value in more.values():
+            if isinstance(value, GoldenCheck):
+                value.raise_for_status()
         return result
 
     def _more(
@@ -201,6 +205,9 @@ class OutsampleMagics(Magics):
             result = api.with_out_of_sample(result, walk)
         elif arguments.sweep:
             found["sweep"] = swept(request, grid(arguments.sweep), on_done=steps("sweep")).table
+        if arguments.golden:
+            # The strategy as the cell has it, on the data of the expectation.
+            found["golden"] = check_golden(result.name, strategy=request.strategy)
         if arguments.qlib:
             found["qlib"] = result.to_qlib_reports(Path("qlib_reports") / result.name)
         if arguments.bootstrap:
