@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from outsample.cli.common import CANNOT_RUN, COULD_NOT_RUN, DONE, FAILED
+from outsample.cli.notifying import tell
 
 if TYPE_CHECKING:
     from outsample.batch import BatchReport, Entry, Finished
@@ -22,7 +20,6 @@ __all__ = ["INTERRUPTED", "Show", "notify"]
 INTERRUPTED = 130
 # In a larger batch a failure is one line; the report has the rest.
 _DESCRIBED = 10
-_NOTIFY_SECONDS = 60
 
 
 class Show:
@@ -111,18 +108,6 @@ class Show:
 
 
 def notify(command: str, report: BatchReport, code: int) -> None:
-    """Run a command with the summary as JSON on its input; what goes wrong with it is said, and changes nothing."""
-    value = {"exit_code": code, "ended": report.ended, "level": report.verdict.level.name, **report.summary}
-    try:
-        done = subprocess.run(  # noqa: S603 - the user's own command, without a shell
-            shlex.split(command),
-            input=json.dumps(value).encode(),
-            timeout=_NOTIFY_SECONDS,
-            stdout=subprocess.DEVNULL,
-            check=False,
-        )
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        print(f"outsample: --notify {command!r} failed: {error}", file=sys.stderr)
-        return
-    if done.returncode != 0:
-        print(f"outsample: --notify {command!r} ended with exit code {done.returncode}", file=sys.stderr)
+    """Run a command with the summary as JSON on its input."""
+    level = report.verdict.level.name
+    tell(command, {"exit_code": code, "ended": report.ended, "level": level, **report.summary})
