@@ -229,6 +229,10 @@ def resolve_url(url: str | Path | None) -> sa.URL:
     from platformdirs import user_data_path
 
     text = str(url or load_settings().store or user_data_path("outsample") / "store.db")
+    if text == "none":
+        raise StoreError(
+            "There is no store: OUTSAMPLE_STORE is none.", hint="Unset it, or set it to a file or a database."
+        )
     if "://" not in text:
         return sa.URL.create("sqlite", database=":memory:" if text == ":memory:" else str(Path(text).expanduser()))
     try:
