@@ -61,6 +61,7 @@ _HOMES = {
         "SuccessLevel",
         "Verdict",
     ),
+    "outsample.montecarlo": ("MonteCarlo", "monte_carlo"),
     "outsample.research.bootstrap": ("Bootstrap", "bootstrap"),
     "outsample.research.lookahead": ("LookaheadReport", "check_lookahead"),
     "outsample.result": ("Result", "Sweep", "WalkForward"),
@@ -99,6 +100,7 @@ __all__ = [
     "LookaheadReport",
     "Metrics",
     "MissingExtra",
+    "MonteCarlo",
     "OutsampleError",
     "Parameter",
     "Positions",
@@ -148,6 +150,7 @@ __all__ = [
     "load",
     "load_ipython_extension",
     "measure",
+    "monte_carlo",
     "record_golden",
     "run_many",
     "run_sandboxed",
@@ -201,6 +204,7 @@ if TYPE_CHECKING:
     from outsample.jobs import Job, JobTables, submit
     from outsample.metrics import Metrics, measure
     from outsample.model import ErrorCategory, ExecutionResult, Positions, SandboxReport, Status, SuccessLevel, Verdict
+    from outsample.montecarlo import MonteCarlo, monte_carlo
     from outsample.research.bootstrap import Bootstrap, bootstrap
     from outsample.research.lookahead import LookaheadReport, check_lookahead
     from outsample.result import Result, Sweep, WalkForward

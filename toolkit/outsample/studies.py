@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from outsample import errors
 from outsample.asking import make_request
 from outsample.data import Dataset
 from outsample.engine import Simulation
 from outsample.metrics import Metrics
 from outsample.report.document import Document
 from outsample.report.figures import walk_forward_figure
+from outsample.report.study_figures import heatmap_figure
+from outsample.report.sweep import heatmap_table, sweep_document
 from outsample.report.walk_forward import walk_forward_document
 from outsample.request import Request
+from outsample.research.evidence import SelectionEvidence
+from outsample.research.grid import Constraint
 from outsample.research.objective import Objective
 from outsample.research.sweep import Combination, SweepRuns
 from outsample.research.walk_forward import Plan, WalkForwardRun, run_walk_forward
@@ -32,7 +37,7 @@ __all__ = ["Sweep", "WalkForward", "sweep", "walk_forward", "walk_forward_of"]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Sweep:
+class Sweep(Shown):
     """Every combination of a grid.
 
     Attributes
@@ -56,6 +61,34 @@ class Sweep:
     def objective(self) -> Objective:
         """What was maximised."""
         return self.runs.objective
+
+    @property
+    def evidence(self) -> SelectionEvidence:
+        """Deflated Sharpe ratio, PBO and SPA of choosing the best."""
+        return self.runs.evidence
+
+    def heatmap(self, x: str | None = None, y: str | None = None) -> Figure:
+        """Return the objective over two parameters, the best over the others.
+
+        Parameters
+        ----------
+        x, y : str, optional
+            Parameters of the columns and the rows; the last and the first of the grid by default.
+
+        Raises
+        ------
+        ConfigError
+            No parameter of the grid.
+        """
+        for name in (x, y):
+            if name is not None and name not in self.runs.grid:
+                hint = errors.nearest(name, self.runs.grid)
+                raise errors.ConfigError(f"{name!r} is no parameter of the sweep.", hint=hint)
+        return heatmap_figure(heatmap_table(self.runs, x, y), label=str(self.runs.objective))
+
+    def document(self, *, pictures: bool = True) -> Document:
+        """Return the report as a value."""
+        return sweep_document(self.runs, pictures=pictures)
 
     def __len__(self) -> int:
         return len(self.runs.combinations)
@@ -106,6 +139,26 @@ class WalkForward(Shown):
         return self.run.efficiency
 
     @property
+    def comparison(self) -> pd.DataFrame:
+        """The stitched series against hindsight, the default parameters, and buying and holding."""
+        return self.run.comparison
+
+    @property
+    def stability(self) -> pd.DataFrame:
+        """How often each parameter kept its value from window to window."""
+        return self.run.stability
+
+    @property
+    def evidence(self) -> SelectionEvidence:
+        """Deflated Sharpe ratio, PBO and SPA of choosing the best combination on all bars."""
+        return self.run.sweep.evidence
+
+    @property
+    def deflated_sharpe(self) -> float:
+        """Of the stitched returns, every combination counted as a trial."""
+        return self.run.deflated_sharpe
+
+    @property
     def n_trials(self) -> int:
         """Combinations that were tried."""
         return len(self.run.sweep.combinations)
@@ -138,6 +191,7 @@ def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a req
     n_jobs: int | None = None,
     store: Store | bool | None = None,
     on_done: Callable[[int, int], None] | None = None,
+    constraint: Constraint | None = None,
     **windows: object,
 ) -> WalkForward:
     """Walk a request forward: sweep it, choose per window, simulate the stitched decisions once.
@@ -152,10 +206,12 @@ def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a req
         As in `outsample.walk_forward`.
     on_done : callable, optional
         Called with (done, total) after each combination.
+    constraint : str or callable, optional
+        As in `outsample.walk_forward`.
     """
     chosen = plan or Plan(**windows)  # type: ignore[arg-type]
-    runs = swept(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done)
-    return WalkForward(run=run_walk_forward(runs, chosen))
+    runs = swept(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done, constraint=constraint)
+    return WalkForward(run=run_walk_forward(runs, chosen, n_jobs=n_jobs))
 
 
 def sweep(  # noqa: PLR0913 - pinned by the public interface
@@ -165,6 +221,8 @@ def sweep(  # noqa: PLR0913 - pinned by the public interface
     *,
     objective: Objective = "sharpe",
     n_jobs: int | None = None,
+    constraint: Constraint | None = None,
+    on_done: Callable[[int, int], None] | None = None,
     store: Store | bool | None = None,
     params: Mapping[str, Literal] | None = None,
     **options: object,
@@ -177,9 +235,14 @@ def sweep(  # noqa: PLR0913 - pinned by the public interface
         As in `backtest`.
     grid : mapping of parameter name to values
     objective : str or callable
-        "sharpe", "sortino", "calmar", "cagr", "total_return", or a function of returns.
+        "sharpe", "sortino", "calmar", "cagr", "total_return", "psr", "plateau" (median of the neighbourhood),
+        or a function of returns.
     n_jobs : int, optional
         Sandboxes at once; never changes a number.
+    constraint : str or callable, optional
+        Combinations that it does not allow are left out: "fast < slow", or a function of the parameters.
+    on_done : callable, optional
+        Called with (done, total) after each combination.
 
     Returns
     -------
@@ -187,7 +250,11 @@ def sweep(  # noqa: PLR0913 - pinned by the public interface
         Every combination is recorded as a trial.
     """
     request = make_request(strategy, data, params=params, options=options, store=store)
-    return Sweep(runs=swept(request, grid, objective=objective, n_jobs=n_jobs, store=store))
+    return Sweep(
+        runs=swept(
+            request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done, constraint=constraint
+        )
+    )
 
 
 def walk_forward(  # noqa: PLR0913 - pinned by the public interface
@@ -204,7 +271,10 @@ def walk_forward(  # noqa: PLR0913 - pinned by the public interface
     objective: Objective = "sharpe",
     min_trades: int = 0,
     boundary: str = "carry",
+    strict: bool = False,
     n_jobs: int | None = None,
+    constraint: Constraint | None = None,
+    on_done: Callable[[int, int], None] | None = None,
     store: Store | bool | None = None,
     params: Mapping[str, Literal] | None = None,
     **options: object,
@@ -228,7 +298,12 @@ def walk_forward(  # noqa: PLR0913 - pinned by the public interface
         A combination with fewer trades in training is never chosen.
     boundary : {"carry", "flat"}
         Holdings at a seam are carried, or sold first.
+    strict : bool
+        Run every combination again for each window on data that end with it: the same numbers for a strategy
+        without look-ahead, at many times the cost.
     n_jobs : int, optional
+    constraint, on_done
+        As in `sweep`.
 
     Returns
     -------
@@ -244,5 +319,15 @@ def walk_forward(  # noqa: PLR0913 - pinned by the public interface
         embargo=embargo,
         min_trades=min_trades,
         boundary=boundary,
+        strict=strict,
     )
-    return walk_forward_of(request, grid, plan=plan, objective=objective, n_jobs=n_jobs, store=store)
+    return walk_forward_of(
+        request,
+        grid,
+        plan=plan,
+        objective=objective,
+        n_jobs=n_jobs,
+        store=store,
+        on_done=on_done,
+        constraint=constraint,
+    )

@@ -18,6 +18,7 @@ from outsample.data.content import frame_id
 from outsample.model import PINNED_TRIALS
 from outsample.pipeline import Outcome
 from outsample.request import Request, request_key
+from outsample.research.grid import Constraint
 from outsample.research.lookahead import LookaheadReport
 from outsample.research.objective import Objective
 from outsample.research.sweep import SweepRuns, run_sweep
@@ -29,7 +30,7 @@ from outsample.strategy import Literal
 __all__ = ["default_store", "failed_trial", "judged", "ledger_of", "pinned_trials", "record", "swept", "trial_of"]
 
 
-def swept(
+def swept(  # noqa: PLR0913 - the arguments of sweep, for a request
     request: Request,
     grid: Mapping[str, Sequence[Literal]],
     *,
@@ -37,10 +38,11 @@ def swept(
     n_jobs: int | None = None,
     store: Store | bool | None = None,
     on_done: Callable[[int, int], None] | None = None,
+    constraint: Constraint | None = None,
 ) -> SweepRuns:
     """Run a sweep and record every combination of it as a trial."""
     ledger, _ = ledger_of(store)
-    runs = run_sweep(request, grid, objective=objective, n_jobs=n_jobs, on_done=on_done)
+    runs = run_sweep(request, grid, objective=objective, n_jobs=n_jobs, on_done=on_done, constraint=constraint)
     for combination in runs.combinations:
         if combination.outcome is not None:
             record(ledger, dataclasses.replace(trial_of(combination.outcome, None), kind="sweep"))

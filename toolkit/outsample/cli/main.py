@@ -20,6 +20,7 @@ from outsample.cli import (
     jobs,
     machine,
     reports,
+    research,
     running,
     selftest,
     stores,
@@ -30,7 +31,7 @@ from outsample.errors import OutsampleError
 __all__ = ["main"]
 
 # Each module adds its commands, in the order of `outsample --help`.
-_GROUPS = (running, reports, datasets, goldens, stores, bundles, jobs, database, machine, selftest, dashboard)
+_GROUPS = (running, research, reports, datasets, goldens, stores, bundles, jobs, database, machine, selftest, dashboard)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

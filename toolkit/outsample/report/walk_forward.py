@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from outsample.metrics import measure
 from outsample.report import formats
 from outsample.report.document import Document, Picture, Table, table_of
 from outsample.report.figures import png
+from outsample.report.study_figures import heatmap_figure, parameter_figure, scatter_figure
+from outsample.report.sweep import evidence_table, heatmap_table
 from outsample.research.walk_forward import WalkForwardRun
 
 if TYPE_CHECKING:
@@ -40,44 +41,54 @@ def walk_forward_document(run: WalkForwardRun, figure: Figure | None) -> Documen
         ),
         level="OUT OF SAMPLE",
         reasons=(f"the stitched out-of-sample Sharpe ratio is {sign}: {formats.ratio(measured.sharpe)}",),
-        metrics=_against_hindsight(run),
-        pictures=()
-        if figure is None
-        else (Picture(title="Stitched equity", png=png(figure), alternative="Stitched out-of-sample equity."),),
-        tables=(_windows(run),),
+        metrics=_beside(run),
+        pictures=_pictures(run, figure),
+        tables=(
+            evidence_table(run.sweep.evidence, stitched=run.deflated_sharpe),
+            _windows(run),
+            table_of("Stability of the parameters", run.stability, formats={"share": formats.percent}),
+        ),
         warnings=run.simulation.warnings,
     )
 
 
-def _against_hindsight(run: WalkForwardRun) -> Table:
-    best = run.sweep.best.outcome
-    assert best is not None
-    # On the same bars as the stitched series: another period would compare two markets.
-    held = best.simulation.returns.reindex(run.simulation.returns.index)
-    static = measure(held, nan_policy="zero", periods_per_year=run.sweep.request.periods_per_year)
-    rows = [
-        (label, maker(getattr(run.metrics, name)), maker(getattr(static, name)))
-        for label, name, maker in (
-            ("Total return", "total_return", formats.percent),
-            ("CAGR", "cagr", formats.percent),
-            ("Sharpe ratio", "sharpe", formats.ratio),
-            ("Maximum drawdown", "max_drawdown", formats.percent),
-        )
-    ]
-    return Table(
-        title="Out of sample against hindsight",
-        columns=("Metric", "Stitched, out of sample", "Best combination, with hindsight"),
-        rows=tuple(rows),
-        numeric=frozenset({1, 2}),
-        note="Net of costs, on the same bars. The hindsight column chose its parameters on all the data.",
+def _beside(run: WalkForwardRun) -> Table:
+    makers: dict[str, object] = dict.fromkeys(("total_return", "cagr", "volatility"), formats.percent)
+    makers |= {"max_drawdown": formats.percent, "sharpe": formats.ratio}
+    return table_of(
+        "Out of sample against hindsight",
+        run.comparison,
+        formats=makers,
+        note="Net of costs, on the same bars. The hindsight row chose its parameters on all the data.",
     )
+
+
+def _pictures(run: WalkForwardRun, figure: Figure | None) -> tuple[Picture, ...]:
+    if figure is None:
+        return ()
+    table, names = run.table, list(run.sweep.grid)
+    drawn = [
+        ("Stitched equity", figure, "Stitched out-of-sample equity over the test windows."),
+        (
+            "In and out of sample",
+            scatter_figure(list(table["in_sample_sharpe"]), list(table["out_of_sample_sharpe"])),
+            "Sharpe ratio of each window, out of sample against in sample.",
+        ),
+        ("Chosen parameters", parameter_figure(table, names), f"{', '.join(names)} from window to window."),
+        (
+            "Heatmap",
+            heatmap_figure(heatmap_table(run.sweep), label="objective, all bars"),
+            "Objective of the combinations over all bars.",
+        ),
+    ]
+    return tuple(Picture(title=title, png=png(one), alternative=text) for title, one, text in drawn)
 
 
 def _windows(run: WalkForwardRun) -> Table:
     makers: dict[str, object] = {
         name: formats.percent if name.endswith(("cagr", "max_drawdown")) else formats.ratio
         for name in run.table.columns
-        if name.startswith(("in_sample", "out_of_sample")) or name in {"efficiency", "objective"}
+        if name.startswith(("in_sample", "out_of_sample")) or name in {"efficiency", "objective", "turnover"}
     }
     makers |= dict.fromkeys(("train_start", "train_end", "test_start", "test_end"), formats.date)
     return table_of("Windows", run.table, formats=makers)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +19,7 @@ from outsample.engine import Simulation
 from outsample.pipeline import execute
 from outsample.research.grid import neighbourhood_medians
 from outsample.research.objective import objective_function, smoothed
-from outsample.research.parallel import pmap
+from outsample.research.parallel import pmap_cancellable
 from outsample.research.sweep import Combination, SweepRuns, evaluated
 from outsample.stats import Window
 
@@ -77,12 +78,12 @@ def choose_strictly(
 
 
 def _run_until(found: Sequence[Combination], end: pd.Timestamp, n_jobs: int | None) -> list[Combination]:
-    def again(one: Combination) -> Combination:
+    def again(one: Combination, cancel: threading.Event | None) -> Combination:
         request = dataclasses.replace(one.request, data=one.request.data.until(end), validate=False)
-        outcome, error = evaluated(request, execute(request))
+        outcome, error = evaluated(request, execute(request, cancel))
         return dataclasses.replace(one, request=request, outcome=outcome, error=error)
 
-    return pmap(again, found, n_jobs=n_jobs)
+    return pmap_cancellable(again, found, n_jobs=n_jobs)
 
 
 def _trades_in(simulation: Simulation, rows: Sequence[int] | np.ndarray | range) -> int:

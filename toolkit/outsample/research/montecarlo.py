@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,11 +22,11 @@ from outsample.model import ExecutionResult
 from outsample.pipeline import Outcome, evaluate, execute, raise_for_status, run
 from outsample.request import Request
 from outsample.research.futures import noisy, resampled
-from outsample.research.parallel import pmap
+from outsample.research.parallel import pmap_cancellable
 from outsample.research.shuffles import delayed, missed, reordered, rotated
 from outsample.strategy import Literal
 
-__all__ = ["KINDS", "MonteCarloRun", "run_monte_carlo"]
+__all__ = ["KINDS", "STATISTICS", "MonteCarloRun", "run_monte_carlo"]
 
 # What `scale` means for each kind, and its default.
 KINDS: Mapping[str, tuple[float, str]] = {
@@ -151,16 +152,16 @@ def run_monte_carlo(  # noqa: PLR0913 - the arguments of monte_carlo, for a requ
             "The strategy has no numeric parameter to perturb.", hint="Top-level names with numbers are parameters."
         )
 
-    def one(place: int) -> dict[str, object]:
+    def one(place: int, cancel: threading.Event | None) -> dict[str, object]:
         random = np.random.Generator(np.random.Philox(key=np.array([seed, place], dtype=np.uint64)))
         changed = ""
         try:
-            outcome, changed = make(actual, random, size)
+            outcome, changed = make(actual, random, size, cancel)
         except errors.OutsampleError as error:
             return {**dict.fromkeys(STATISTICS, math.nan), "changed": changed, "error": str(error)}
         return {**{name: getattr(outcome.metrics, name) for name in STATISTICS}, "changed": changed, "error": ""}
 
-    rows = pmap(one, range(n), n_jobs=n_jobs, on_done=on_done)
+    rows = pmap_cancellable(one, range(n), n_jobs=n_jobs, on_done=on_done)
     return MonteCarloRun(kind=kind, n=n, seed=seed, scale=size, outcome=actual, samples=pd.DataFrame(rows))
 
 
@@ -192,25 +193,28 @@ def _checked(kind: str, n: int, seed: int, scale: float | None) -> float:
 
 # -- replicates: the actual outcome, a generator and the scale become another outcome and what was different
 
-_Replicate = Callable[[Outcome, np.random.Generator, float], tuple[Outcome, str]]
+_Cancel = threading.Event | None
+_Replicate = Callable[[Outcome, np.random.Generator, float, _Cancel], tuple[Outcome, str]]
 
 
-def _again(request: Request) -> Outcome:
+def _again(request: Request, cancel: _Cancel) -> Outcome:
     request = dataclasses.replace(request, validate=False)
-    execution = execute(request)
+    execution = execute(request, cancel)
     raise_for_status(execution, request.policy)
     return evaluate(request, execution)
 
 
-def _noise(actual: Outcome, random: np.random.Generator, scale: float) -> tuple[Outcome, str]:
-    return _again(dataclasses.replace(actual.request, data=noisy(actual.request.data, random, scale))), ""
+def _noise(actual: Outcome, random: np.random.Generator, scale: float, cancel: _Cancel) -> tuple[Outcome, str]:
+    request = dataclasses.replace(actual.request, data=noisy(actual.request.data, random, scale))
+    return _again(request, cancel), ""
 
 
-def _price_path(actual: Outcome, random: np.random.Generator, scale: float) -> tuple[Outcome, str]:
-    return _again(dataclasses.replace(actual.request, data=resampled(actual.request.data, random, scale))), ""
+def _price_path(actual: Outcome, random: np.random.Generator, scale: float, cancel: _Cancel) -> tuple[Outcome, str]:
+    request = dataclasses.replace(actual.request, data=resampled(actual.request.data, random, scale))
+    return _again(request, cancel), ""
 
 
-def _parameters(actual: Outcome, random: np.random.Generator, scale: float) -> tuple[Outcome, str]:
+def _parameters(actual: Outcome, random: np.random.Generator, scale: float, cancel: _Cancel) -> tuple[Outcome, str]:
     values: dict[str, Literal] = {}
     for name, value in _numeric(actual.request).items():
         moved = value * (1.0 + random.uniform(-scale, scale))
@@ -220,10 +224,10 @@ def _parameters(actual: Outcome, random: np.random.Generator, scale: float) -> t
         values[name] = moved
     strategy = actual.request.strategy.with_params(**values)
     told = ", ".join(f"{name}={value:g}" for name, value in values.items() if isinstance(value, int | float))
-    return _again(dataclasses.replace(actual.request, strategy=strategy)), told
+    return _again(dataclasses.replace(actual.request, strategy=strategy), cancel), told
 
 
-def _costs(actual: Outcome, random: np.random.Generator, scale: float) -> tuple[Outcome, str]:
+def _costs(actual: Outcome, random: np.random.Generator, scale: float, _: _Cancel) -> tuple[Outcome, str]:
     multiple = float(random.uniform(0.0, scale))
     numbers = {
         field.name: getattr(actual.costs, field.name) * multiple
@@ -237,7 +241,7 @@ def _costs(actual: Outcome, random: np.random.Generator, scale: float) -> tuple[
 def _moved(change: Callable[[np.ndarray, np.random.Generator, float], np.ndarray]) -> _Replicate:
     """A replicate that keeps the strategy's run and changes what it decided."""
 
-    def replicate(actual: Outcome, random: np.random.Generator, scale: float) -> tuple[Outcome, str]:
+    def replicate(actual: Outcome, random: np.random.Generator, scale: float, _: _Cancel) -> tuple[Outcome, str]:
         frame = actual.positions.frame
         values = np.nan_to_num(frame.to_numpy(dtype=np.float64), nan=0.0)
         moved = pd.DataFrame(change(values, random, scale), index=frame.index, columns=frame.columns)

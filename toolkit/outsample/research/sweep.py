@@ -9,6 +9,7 @@ run again, each in a child of its own.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 import os
@@ -23,13 +24,13 @@ import pandas as pd
 from outsample import errors
 from outsample.canonical import canonical_json
 from outsample.model import ExecutionResult, Status
-from outsample.pipeline import Outcome, evaluate, raise_for_status
+from outsample.pipeline import Outcome, evaluate, execute, raise_for_status
 from outsample.request import Request
 from outsample.research.evidence import SelectionEvidence, selection_evidence
 from outsample.research.grid import Constraint, combinations, neighbourhood_medians
 from outsample.research.objective import Objective, objective_function, smoothed
-from outsample.research.parallel import pmap
-from outsample.sandbox import SandboxSession, run_sandboxed
+from outsample.research.parallel import distributing, pmap, pmap_cancellable
+from outsample.sandbox import SandboxSession
 from outsample.strategy import Literal
 
 __all__ = ["Combination", "SweepRuns", "evaluated", "run_sweep"]
@@ -156,14 +157,14 @@ def run_sweep(
         dataclasses.replace(request, strategy=request.strategy.with_params(**values), validate=place == 0)
         for place, values in enumerate(params)
     ]
-    first = _execute(requests[0])
+    first = execute(requests[0])
     if first.status is Status.REJECTED:
         raise_for_status(first, request.policy)
     executions = [first, *_in_sessions(requests[1:], n_jobs, on_done, len(requests))]
     found = _evaluated(params, requests, executions, score, n_jobs)
     stateful = _differs_alone(found, executions, request.seed, n_jobs)
     if stateful:
-        executions = pmap(_execute, requests, n_jobs=n_jobs, on_done=on_done)
+        executions = pmap_cancellable(execute, requests, n_jobs=n_jobs, on_done=on_done)
         found = _evaluated(params, requests, executions, score, n_jobs)
     if smoothed(objective):
         medians = neighbourhood_medians(grid, params, [one.value for one in found])
@@ -173,35 +174,40 @@ def run_sweep(
     )
 
 
-def _execute(request: Request) -> ExecutionResult:
-    return run_sandboxed(
-        request.strategy, request.data, policy=request.policy, validate=request.validate, seed=request.seed
-    )
-
-
 def _in_sessions(
     requests: list[Request], n_jobs: int | None, on_done: Callable[[int, int], None] | None, total: int
 ) -> list[ExecutionResult]:
     """Run requests that differ in parameters alone, in one session per thread, results in their order."""
+    if not requests:
+        return []
     threads = max(1, min(n_jobs or os.cpu_count() or 1, len(requests)))
     counter = itertools.count(2)  # the first combination is done
     lock = threading.Lock()
 
-    def part(place: int) -> list[ExecutionResult]:
-        results: list[ExecutionResult] = []
-        own = requests[place::threads]
-        if not own:
-            return results
-        with SandboxSession(own[0].strategy, own[0].data, policy=own[0].policy, seed=own[0].seed) as session:
-            for one in own:
-                results.append(session.run(one.strategy.values))
-                with lock:
-                    if on_done is not None:
-                        on_done(next(counter), total)
-        return results
+    def one_done() -> None:
+        with lock:
+            if on_done is not None:
+                on_done(next(counter), total)
 
-    parts = pmap(part, range(threads), n_jobs=threads)
+    # A cluster gets neither the lock nor the caller's function: progress is not told from there.
+    part = functools.partial(_session, tell=None if distributing() else one_done)
+    parts = pmap_cancellable(part, [requests[place::threads] for place in range(threads)], n_jobs=threads)
     return [parts[place % threads][place // threads] for place in range(len(requests))]
+
+
+def _session(
+    requests: list[Request], cancel: threading.Event | None, *, tell: Callable[[], None] | None
+) -> list[ExecutionResult]:
+    """Run requests in one session, one after another."""
+    first, results = requests[0], []
+    with SandboxSession(first.strategy, first.data, policy=first.policy, seed=first.seed) as session:
+        for one in requests:
+            if cancel is not None and cancel.is_set():
+                raise errors.SandboxCancelled("The sweep was cancelled.")
+            results.append(session.run(one.strategy.values, cancel=cancel))
+            if tell is not None:
+                tell()
+    return results
 
 
 def _evaluated(
@@ -212,7 +218,7 @@ def _evaluated(
     n_jobs: int | None,
 ) -> list[Combination]:
     requests = _common_start(requests, executions)
-    done = pmap(lambda pair: evaluated(*pair), list(zip(requests, executions, strict=True)), n_jobs=n_jobs)
+    done = pmap(_pair, list(zip(requests, executions, strict=True)), n_jobs=n_jobs)
     return [
         Combination(
             params=values,
@@ -234,9 +240,8 @@ def _differs_alone(found: list[Combination], executions: list[ExecutionResult], 
     random = np.random.Generator(np.random.Philox(seed))
     chosen = {*ranked[:CONTROLS], *random.permutation(len(found))[:CONTROLS].tolist()} - {0}
     places = sorted(chosen)
-    fresh = pmap(
-        lambda place: _execute(dataclasses.replace(found[place].request, validate=False)), places, n_jobs=n_jobs
-    )
+    requests = [dataclasses.replace(found[place].request, validate=False) for place in places]
+    fresh = pmap_cancellable(execute, requests, n_jobs=n_jobs)
     return any(not _same(executions[place], again) for place, again in zip(places, fresh, strict=True))
 
 
@@ -265,6 +270,10 @@ def _common_start(requests: list[Request], executions: list[ExecutionResult]) ->
         one if first is None or first == start else dataclasses.replace(one, options={**one.options, "start": start})
         for one, first in zip(requests, firsts, strict=True)
     ]
+
+
+def _pair(pair: tuple[Request, ExecutionResult]) -> tuple[Outcome | None, errors.OutsampleError | None]:
+    return evaluated(*pair)
 
 
 def evaluated(request: Request, execution: ExecutionResult) -> tuple[Outcome | None, errors.OutsampleError | None]:
