@@ -131,6 +131,18 @@ def test_every_stage_has_its_seconds(data):
     assert set(row.stages) == stages
     assert all(seconds >= 0 for seconds in row.stages.values())
     assert row.stages["sandbox"] >= row.wall_seconds
+    assert row.stages["validate"] > 0
+
+
+def test_what_is_known_is_not_run_again(data):
+    """The second batch has the same numbers; its times are not counted a second time."""
+    source = CROSS + "tag = 'known'\n"
+    first = run_many([source], data, store=False, lookahead=False)
+    second = run_many([source], data, store=False, lookahead=False)
+    assert (first.rows[0].cached, second.rows[0].cached) == (False, True)
+    assert first.rows[0].numbers() == second.rows[0].numbers()
+    assert second.summary["wall_seconds"]["total"] == 0
+    assert "sandbox" not in second.rows[0].stages
 
 
 def test_a_wrong_option_is_an_error_of_the_call(data):

@@ -51,6 +51,7 @@ def _summary(summary: Mapping[str, Any]) -> Table:
         ("peak memory: median / max", f"{ratio(memory['median'], 1)} / {ratio(memory['max'], 1)} MiB"),
         ("not in a sandbox", percent(summary["overhead"], 1)),
         ("time-outs", count(summary["timeouts"])),
+        ("known, not run again", count(summary["cached"])),
         ("run again after faults of the machine", count(summary["retried"])),
     ]
     return Table(title="Summary", columns=("", "value"), rows=tuple(lines), numeric=frozenset({1}))

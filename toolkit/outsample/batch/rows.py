@@ -64,6 +64,8 @@ class Row:
     wall_seconds, cpu_seconds, peak_memory_mb : float
         Of the strategy's process.
     attempts : int
+    cached : bool
+        It was known, and not run again: times and memory are those of the run that is known.
     stages : mapping of str to float
         Seconds of load, validate, sandbox, simulate, measure, look-ahead, store, report.
     shape : tuple of int
@@ -94,6 +96,7 @@ class Row:
     cpu_seconds: float = 0.0
     peak_memory_mb: float = 0.0
     attempts: int = 1
+    cached: bool = False
     stages: Mapping[str, float] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
     stdout: str = ""
@@ -106,7 +109,7 @@ class Row:
 
     def numbers(self) -> dict[str, Any]:
         """Return everything but times and memory: the same on every machine and for any number of sandboxes."""
-        measured = {"wall_seconds", "cpu_seconds", "peak_memory_mb", "stages", "attempts"}
+        measured = {"wall_seconds", "cpu_seconds", "peak_memory_mb", "stages", "attempts", "cached"}
         return {name: value for name, value in self.__dict__.items() if name not in measured}
 
     def to_dict(self) -> dict[str, Any]:
@@ -155,9 +158,14 @@ class Finished:
 
 
 def row_of_result(
-    place: int, entry: Entry, result: Result, verdict: Verdict, execution: ExecutionResult, stages: Mapping[str, float]
+    place: int,
+    entry: Entry,
+    result: Result,
+    verdict: Verdict,
+    execution: ExecutionResult | None,
+    stages: Mapping[str, float],
 ) -> Row:
-    """Return the row of a strategy that ran."""
+    """Return the row of a strategy that ran; without an execution, it was known and not run again."""
     report = result.lookahead
     clean = None if report is None else report.clean
     evidence = Evidence(lookahead_clean=clean, undeclared_costs=result.outcome.undeclared_costs)
@@ -179,7 +187,8 @@ def row_of_result(
         **_kept(result.metrics),
         key=result.key,
         lookahead={True: "clean", False: "found", None: "not checked"}[clean],
-        **_usage(execution),
+        **_usage(execution or result.outcome.execution),
+        cached=execution is None,
         stages=stages,
         shape=result.outcome.positions.frame.shape,
         warnings=result.warnings,

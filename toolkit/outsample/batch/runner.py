@@ -230,8 +230,11 @@ class _Job:
         began = time.perf_counter()
         thresholds = result.outcome.request.thresholds
         verdict = self.parts.success(self.parts.extract(result), thresholds=thresholds)
-        execution = _last(executions) or result.outcome.execution
-        stages = {"load": loading, **result.usage["stages"], "report": time.perf_counter() - began}
+        execution = _last(executions)
+        passed = dict(result.usage["stages"])
+        if execution is None:  # known: the seconds of those stages were spent another time
+            passed = {name: passed[name] for name in ("look-ahead", "store") if name in passed}
+        stages = {"load": loading, **passed, "report": time.perf_counter() - began}
         return Finished(row=row_of_result(place, entry, result, verdict, execution, stages), result=result)
 
     def _failed(

@@ -49,7 +49,7 @@ def summarised(rows: Sequence[Row], *, total: int, parallel: int, seconds: float
     """
     n = len(rows)
     levels = Counter(row.level for row in rows)
-    ran = [row for row in rows if row.wall_seconds > 0.0]
+    ran = [row for row in rows if row.wall_seconds > 0.0 and not row.cached]
     at_least = {level: sum(row.level >= level for row in rows) for level in SuccessLevel}
     wall = timing(row.wall_seconds for row in ran)
     looking = sum(row.stages.get("look-ahead", 0.0) for row in rows)
@@ -69,6 +69,7 @@ def summarised(rows: Sequence[Row], *, total: int, parallel: int, seconds: float
             if (count := sum(row.category is category for row in rows))
         },
         "timeouts": sum(row.category is ErrorCategory.TIMEOUT for row in rows),
+        "cached": sum(row.cached for row in rows),
         "retried": sum(row.attempts > 1 for row in rows),
         "wall_seconds": wall,
         "cpu_seconds": timing(row.cpu_seconds for row in ran),

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 
 from outsample.config import SandboxPolicy
@@ -75,14 +76,12 @@ def run_sandboxed(  # noqa: PLR0913 - the pinned public call
     request = dataclasses.replace(
         make_request(strategy, data, params or {}), policy=policy or SandboxPolicy(), seed=_seed(seed), cancel=cancel
     )
-    findings: tuple[Finding, ...] = ()
-    if validate:
-        findings = tuple(_validate(request))
-        errors = [finding for finding in findings if finding.severity == "error"]
-        if errors:
-            return _rejected(errors, findings)
-    result = execute_request(request)
-    return dataclasses.replace(result, findings=findings) if findings else result
+    began = time.perf_counter()
+    findings = tuple(_validate(request)) if validate else ()
+    seconds = time.perf_counter() - began
+    errors = [finding for finding in findings if finding.severity == "error"]
+    result = _rejected(errors, findings) if errors else execute_request(request)
+    return dataclasses.replace(result, findings=findings, validate_seconds=seconds)
 
 
 def execute_request(request: RunRequest) -> ExecutionResult:
