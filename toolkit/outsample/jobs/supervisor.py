@@ -84,6 +84,7 @@ class Supervisor:
         self._stopping = False
         self._next = dict.fromkeys(("heartbeat", "watch", "keep"), 0.0)
         self._busy = time.monotonic()
+        self._failed_starts, self._hold = 0, 0.0
         self._root = folder_of(store)
         self._health = self._root / "workers" / f"{worker_name()}.json"
 
@@ -126,7 +127,7 @@ class Supervisor:
         for child in [child for child in self._children if child.ready and child.worn]:
             self._drop(child)
         busy = sum(child.claim is not None for child in self._children)
-        while len(self._children) < min(busy + 1, self._options.slots):
+        while len(self._children) < min(busy + 1, self._options.slots) and time.monotonic() >= self._hold:
             self._children.append(Child(self._url, self._root, worker_name(), log))
 
     def _fill(self) -> None:
@@ -136,6 +137,7 @@ class Supervisor:
                 if held is None:
                     return
                 self._busy = time.monotonic()
+                self._failed_starts = 0
                 with contextlib.suppress(OSError):  # it ended just now: `_watch` writes that down
                     child.start(held)
 
@@ -168,6 +170,11 @@ class Supervisor:
             if child.claim is not None:
                 self._close(child, "killed", f"The process of this job ended: {_how(child.process.returncode)}.")
             else:
+                if not child.ready:
+                    # Whatever keeps children from starting is not mended by starting them faster.
+                    self._failed_starts += 1
+                    self._hold = time.monotonic() + min(2.0**self._failed_starts, 30.0)
+                    _log.warning("A child did not start: %s. See the log of the jobs.", _how(child.process.returncode))
                 self._drop(child)
 
     def _due(self, what: str, seconds: float) -> bool:
