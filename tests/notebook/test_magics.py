@@ -285,3 +285,15 @@ def test_a_cell_against_its_golden_result(shell, tmp_path, monkeypatch):
     assert shell.user_ns["s_golden"].ok
     error = failing(shell, "cross -q --no-lookahead --golden --params fast=21")
     assert "fast: 20 -> 21" in str(error)
+
+
+@pytest.mark.slow
+def test_a_queued_cell_is_a_job_with_the_same_result(shell):
+    """--queue returns at once, -o binds the job, %jobs lists it, its result is that of the direct run."""
+    shell.run_cell_magic("backtest", "cross -q -o job --queue high --no-lookahead --params fast=9", CELL)
+    job = shell.user_ns["job"]
+    assert job.wait(60).status == "completed"
+    assert shell.run_line_magic("jobs", "completed")["name"].tolist() == ["cross"]
+    shell.run_cell_magic("backtest", "cross -q -o r --no-lookahead --no-cache --params fast=9", CELL)
+    assert job.result().canonical_bytes == shell.user_ns["r"].canonical_bytes
+    assert "--queue" in str(failing(shell, "cross --queue urgent"))

@@ -7,7 +7,7 @@ from typing import Any
 __all__ = ["load", "unload"]
 
 _CELLS = ("backtest", "strategy_module")
-_LINES = ("backtest", "compare", "data", "outsample", "runs")
+_LINES = ("backtest", "compare", "data", "jobs", "outsample", "runs")
 
 
 def load(shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell

@@ -89,6 +89,21 @@ class LineMagics(Magics):
         rows.append(("synthetic:500x2520?seed=7", "made on demand: symbols x bars"))
         return pd.DataFrame(rows, columns=["dataset", "from"])
 
+    @line_magic
+    def jobs(self, line: str) -> Any:  # noqa: ANN401 - a DataFrame, displayed
+        """List background jobs, the newest first: %jobs [STATUS]."""
+        from outsample.jobs.states import reap
+        from outsample.jobs.table import list_jobs
+
+        try:
+            store = default_store()
+            reap(store)
+            table = list_jobs(store, status=line.strip() or None, limit=50)
+        except OutsampleError as error:
+            raise CellFailed(error, str(error)) from None
+        shown = ["job_id", "name", "kind", "status", "progress_pct", "progress_message", "created_at", "error_message"]
+        return table[shown].assign(job_id=table["job_id"].str[:12])
+
     @property
     def _names(self) -> dict[str, Any]:
         assert self.shell is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
 import shlex
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from outsample.config import SandboxPolicy
 from outsample.data import Dataset
 from outsample.errors import ConfigError, DataMissing, OutsampleError, ValidationError
 from outsample.golden import GoldenCheck, check_golden
+from outsample.jobs import Job, submit
 from outsample.notebook.arguments import (
     backtest_parser,
     bootstrap_spec,
@@ -73,7 +75,7 @@ class OutsampleMagics(Magics):
         return proposal.value
 
     @line_cell_magic
-    def backtest(self, line: str, cell: str | None = None) -> Result | None:
+    def backtest(self, line: str, cell: str | None = None) -> Result | Job | None:
         """Backtest a strategy: the cell, or, in the line form, a file.
 
         %%backtest [NAME] [--data NAME] [--start D] [--end D] [--resample FREQ] [--params k=v ...]
@@ -96,6 +98,8 @@ class OutsampleMagics(Magics):
             arguments = self._parsed(line)
             strategy = self._strategy(arguments, cell)
             source, name, offset = strategy.source, strategy.name, 1 if cell is not None else 0
+            if arguments.queue:
+                return self._queued(strategy, arguments)
             result = self._run(strategy, arguments)
         except OutsampleError as error:
             # From None: a chained internal traceback says nothing to the author of a cell.
@@ -192,6 +196,34 @@ class OutsampleMagics(Magics):
             if isinstance(value, GoldenCheck):
                 value.raise_for_status()
         return result
+
+    def _queued(self, strategy: Strategy, arguments: argparse.Namespace) -> Job:
+        """Submit what would be run, show the job and bind it."""
+        more: dict[str, Any] = {"kind": "backtest", **options_of(arguments)}
+        if arguments.walk_forward:
+            plan = dataclasses.asdict(walk_forward_spec(arguments.walk_forward))
+            more |= {"kind": "walk_forward", "grid": grid(arguments.sweep), **plan}
+        elif arguments.sweep:
+            more |= {"kind": "sweep", "grid": grid(arguments.sweep)}
+        job = submit(
+            strategy,
+            self._data(arguments.data or self.dataset or load_settings().dataset),
+            priority=arguments.queue,
+            timeout=arguments.job_timeout,
+            lookahead=False if arguments.no_lookahead else "auto",
+            params=parameters(arguments.params),
+            sandbox=policy_of(arguments),
+            engine=arguments.engine,
+            benchmark=arguments.benchmark,
+            seed=arguments.seed,
+            alpha=arguments.alpha,
+            **more,
+        )
+        if arguments.output:
+            self._names[arguments.output] = job
+        if not arguments.quiet:
+            cast(Any, display)(job)
+        return job
 
     def _more(
         self, request: Request, result: Result, arguments: argparse.Namespace, steps: Callable[[str], Any]
