@@ -93,6 +93,22 @@ def test_a_form_shows_findings_sends_and_opens_the_result(page):
     _shot(page, "dashboard-form.png")
 
 
+def test_a_sweep_is_sent_and_its_table_opened(page):
+    """What to run brings its own fields; the finished job shows its table."""
+    page.get_by_label("What to run").select_option("walk_forward")
+    assert page.get_by_label("Train on").is_visible()
+    page.get_by_label("What to run").select_option("sweep")
+    assert page.get_by_label("Train on").is_hidden()
+    page.get_by_label("Values of parameters to try").fill("fast=10,25")
+    page.get_by_label("Name", exact=True).fill("two averages")
+    page.get_by_role("button", name="Send", exact=True).click()
+    row = page.locator("tr", has_text="two averages")
+    row.get_by_text("completed", exact=True).first.wait_for(timeout=40_000)
+    row.get_by_role("button", name="Open").click()
+    page.locator("caption", has_text="two averages: sweep").wait_for(timeout=10_000)
+    page.get_by_label("What to run").select_option("backtest")
+
+
 def test_a_running_job_is_cancelled(page):
     """A strategy that never ends: cancel, and see it cancelled."""
     page.locator("textarea").fill("close = data.get('close')\nwhile True:\n    pass\n" + SOURCE)
@@ -168,3 +184,18 @@ def test_nothing_came_from_elsewhere_and_the_console_is_quiet(page):
     """Works offline: every request went to this server; no errors in the console."""
     assert foreign(page, page.address) == []
     assert complaints(page) == []
+
+
+def test_it_is_readable_in_the_dark_theme(page):
+    """The page asks for the dark theme; charts and tables follow it."""
+    page.set_viewport_size({"width": 1280, "height": 1400})
+    page.goto(f"{page.address}/?theme=dark", wait_until="domcontentloaded")
+    page.locator(".osw").first.wait_for(timeout=60_000)
+    assert page.evaluate("() => document.body.dataset.jpThemeLight") == "false"
+    _tab(page, "Results")
+    page.get_by_role("button", name="Open strategy fast=10").click()
+    page.get_by_role("heading", name="what happened on a day").wait_for(timeout=20_000)
+    page.wait_for_timeout(700)
+    light = "one => getComputedStyle(one).color.match(/[0-9.]+/g).slice(0, 3).reduce((sum, c) => sum + Number(c), 0)"
+    assert page.locator(".osw td:visible").first.evaluate(light) > 600
+    _shot(page, "dashboard-dark.png")

@@ -78,6 +78,7 @@ function renderChart({ model, el }) {
     if (answer.stale || answer.error) return;
     price = { ...answer.arrays, symbol };
     show(true);
+    if (plot.cursor !== null) plot.setCursor(plot.cursor, false); // the line of values names the new symbol
   }
   function show(keepView) {
     const log = logButton.getAttribute("aria-pressed") === "true";

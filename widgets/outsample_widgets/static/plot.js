@@ -305,7 +305,7 @@ export class Plot {
     pen.lineWidth = 1;
     pen.strokeStyle = colours.grid;
     pen.fillStyle = colours.muted;
-    for (const value of valueTicks(low, high, log, panel.tall / 34)) {
+    for (const value of valueTicks(low, high, log, Math.max(panel.tall / 34, 2.5))) {
       const place = Math.round(height(value)) + 0.5;
       pen.beginPath();
       pen.moveTo(MARGIN.left, place);

@@ -105,7 +105,7 @@ function renderSubmit({ model, el }) {
         params,
         h("div", { class: "osw-bar" }, labelled("Dataset", fields.data), known, labelled("From", fields.start), labelled("To", fields.end)),
         h("div", { class: "osw-bar" }, labelled("Weight method", fields.weight_method), labelled("Fee ratio", fields.fee_ratio), labelled("Tax ratio", fields.tax_ratio)),
-        h("div", { class: "osw-bar" }, labelled("What to run", fields.kind), ...Object.values(only)),
+        h("div", { class: "osw-bar" }, labelled("What to run", fields.kind_of_job), ...Object.values(only)),
         h("div", { class: "osw-bar" }, labelled("Priority", fields.priority), labelled("Job timeout, s", fields.timeout), labelled("Memory, MB", fields.memory), labelled("Backend", fields.backend)),
         h("div", { class: "osw-bar" }, send, said))));
   body.append(form);
