@@ -19,9 +19,19 @@ def many_assets(n_names=2_000, n_bars=2_500, n_top=100, window=120):
     close = pd.DataFrame(
         100 * np.exp(np.cumsum(steps, axis=0)),
         index=pd.bdate_range("2014-01-01", periods=n_bars),
-        columns=[f"S{k:04d}" for k in range(n_names)],
+        columns=[f"S{k:05d}" for k in range(n_names)],
     )
     return close, close.pct_change(window).rank(axis=1, ascending=False) <= n_top
+
+
+def walks(n_names=2_000, n_bars=2_500):
+    """W7: closes alone."""
+    steps = np.random.default_rng(1).normal(0.0003, 0.02, (n_bars, n_names))
+    return pd.DataFrame(
+        100 * np.exp(np.cumsum(steps, axis=0)),
+        index=pd.bdate_range("2014-01-01", periods=n_bars),
+        columns=[f"S{k:05d}" for k in range(n_names)],
+    )
 
 
 def daily_returns(n_bars=2_500):

@@ -49,6 +49,14 @@ def test_many_assets_agree_with_the_reference():
     np.testing.assert_allclose(fast.turnover, slow.turnover, atol=1e-9)
 
 
+def test_the_operators_give_what_pandas_gives():
+    """W7 compares equal things."""
+    by_key = {workload.key: workload.prepare(0.01)() for workload in WORKLOADS if workload.key in ("W7", "W7 pandas")}
+    for ours, theirs in zip(by_key["W7"], by_key["W7 pandas"], strict=True):
+        np.testing.assert_allclose(ours.to_numpy(float), theirs.to_numpy(float), rtol=1e-12)
+        assert ours.index.equals(theirs.index)
+
+
 def test_the_sandbox_gives_what_the_same_code_gives_in_process():
     """W6 compares equal things."""
     strategy, data = overhead.prepared(4, 250)
