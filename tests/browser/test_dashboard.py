@@ -65,7 +65,7 @@ def test_results_are_listed_and_opened(page):
     _tab(page, "Results")
     assert page.locator(".osw tbody tr:visible").count() == 2
     page.get_by_role("button", name="Open strategy fast=10").click()
-    page.get_by_role("heading", name="what happened on a day").wait_for(timeout=20_000)
+    page.get_by_role("heading", name="what happened on a day").wait_for(timeout=60_000)
     assert page.locator(".osw-stage:visible").count() == 2
     page.wait_for_timeout(500)
     _shot(page, "dashboard-light.png")
@@ -86,8 +86,8 @@ def test_a_form_shows_findings_sends_and_opens_the_result(page):
     page.get_by_role("button", name="Send", exact=True).click()
     page.get_by_text("Sent: job").wait_for(timeout=10_000)
     row = page.locator("tr", has_text="from the form")
-    row.get_by_text("completed", exact=True).first.wait_for(timeout=40_000)
-    page.get_by_role("heading", name="from the form: equity").wait_for(timeout=20_000)
+    row.get_by_text("completed", exact=True).first.wait_for(timeout=90_000)
+    page.get_by_role("heading", name="from the form: equity").wait_for(timeout=60_000)
     assert page.locator(".outsample", has_text="Sharpe ratio").count() == 1
     page.wait_for_timeout(500)
     _shot(page, "dashboard-form.png")
@@ -103,7 +103,7 @@ def test_a_sweep_is_sent_and_its_table_opened(page):
     page.get_by_label("Name", exact=True).fill("two averages")
     page.get_by_role("button", name="Send", exact=True).click()
     row = page.locator("tr", has_text="two averages")
-    row.get_by_text("completed", exact=True).first.wait_for(timeout=40_000)
+    row.get_by_text("completed", exact=True).first.wait_for(timeout=90_000)
     row.get_by_role("button", name="Open").click()
     page.locator("caption", has_text="two averages: sweep").wait_for(timeout=10_000)
     page.get_by_label("What to run").select_option("backtest")
@@ -116,10 +116,10 @@ def test_a_running_job_is_cancelled(page):
     page.get_by_label("Name", exact=True).fill("endless")
     page.get_by_role("button", name="Send", exact=True).click()
     row = page.locator("tr", has_text="endless")
-    row.get_by_text("running", exact=True).first.wait_for(timeout=20_000)
+    row.get_by_text("running", exact=True).first.wait_for(timeout=60_000)
     assert row.get_by_role("progressbar").count() == 1
     row.get_by_role("button", name="Cancel").click()
-    row.get_by_text("cancelled", exact=True).first.wait_for(timeout=20_000)
+    row.get_by_text("cancelled", exact=True).first.wait_for(timeout=60_000)
     assert row.get_by_role("button", name="Run again").is_visible()
 
 
@@ -132,11 +132,11 @@ def test_a_job_that_fails_for_memory_says_so_and_is_sent_again(page):
     page.get_by_label("Memory, MB").fill("100")
     page.get_by_role("button", name="Send", exact=True).click()
     row = page.locator("tr", has_text="hungry")
-    row.get_by_text("failed", exact=True).first.wait_for(timeout=40_000)
+    row.get_by_text("failed", exact=True).first.wait_for(timeout=90_000)
     assert "MEMORY" in row.inner_text()
     page.get_by_label("Memory, MB").fill("1000")
     page.get_by_role("button", name="Send", exact=True).click()
-    row.get_by_text("completed", exact=True).first.wait_for(timeout=40_000)
+    row.get_by_text("completed", exact=True).first.wait_for(timeout=90_000)
     assert row.locator("td", has_text="2").count() >= 1
 
 
@@ -144,15 +144,15 @@ def test_a_golden_result_is_checked_and_accepted_with_a_reason(page):
     """The file changed since: the drift is shown, and accepted once a reason is given."""
     _tab(page, "Goldens")
     page.get_by_role("button", name="Check cross").click()
-    page.get_by_role("heading", name="cross: DRIFTED").wait_for(timeout=20_000)
+    page.get_by_role("heading", name="cross: DRIFTED").wait_for(timeout=60_000)
     accept = page.get_by_role("button", name="Accept as the new golden")
     assert accept.is_disabled()
     _shot(page, "dashboard-golden.png")
     page.get_by_label("Reason").fill("a shorter average")
     accept.click()
-    page.get_by_text("is accepted by").wait_for(timeout=20_000)
+    page.get_by_text("is accepted by").wait_for(timeout=60_000)
     page.get_by_role("button", name="Check cross").click()
-    page.get_by_role("heading", name="cross: SAME").wait_for(timeout=20_000)
+    page.get_by_role("heading", name="cross: SAME").wait_for(timeout=60_000)
 
 
 @pytest.mark.parametrize("width", [1280, 800])
@@ -194,7 +194,7 @@ def test_it_is_readable_in_the_dark_theme(page):
     assert page.evaluate("() => document.body.dataset.jpThemeLight") == "false"
     _tab(page, "Results")
     page.get_by_role("button", name="Open strategy fast=10").click()
-    page.get_by_role("heading", name="what happened on a day").wait_for(timeout=20_000)
+    page.get_by_role("heading", name="what happened on a day").wait_for(timeout=60_000)
     page.wait_for_timeout(700)
     light = "one => getComputedStyle(one).color.match(/[0-9.]+/g).slice(0, 3).reduce((sum, c) => sum + Number(c), 0)"
     assert page.locator(".osw td:visible").first.evaluate(light) > 600
