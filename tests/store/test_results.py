@@ -67,9 +67,16 @@ def test_whole_number_symbols_and_zones_come_back(store, awkward):
 def test_data_that_are_gone_are_named(store, awkward):
     """A result whose dataset is nowhere says which, and how to add it."""
     saved = backtest("position = data.get('close') > 0", awkward, store=False, lookahead=False)
-    store.save(saved)
+    store.publish(saved.outcome)
     with pytest.raises(DataMissing, match=awkward.id[:12]):
         store.load(saved.key)
+
+
+def test_data_of_ones_own_are_kept_with_the_result(store, awkward):
+    """A dataset that no name leads to comes back with the result that was made of it."""
+    saved = backtest("position = data.get('close') > 1", awkward, store=False, lookahead=False)
+    store.save(saved)
+    assert store.load(saved.key).canonical_bytes == saved.canonical_bytes
 
 
 def test_the_tables_say_what_the_result_says(store, result):

@@ -91,9 +91,9 @@ class Known:
                 store.publish(outcome)
             if told and report is not None:
                 store.keep_report(key, lookahead, report)
+            return store.keep_dataset(outcome.request.data) if fresh else ()
         except StoreError as error:
             return (f"This result is not in the store: {error}",)
-        return ()
 
     def check(self, outcome: Outcome, store: Store | None) -> None:
         """Compare a result that was computed again with what is known of its key.

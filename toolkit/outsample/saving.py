@@ -45,6 +45,7 @@ class Savable:
         target = default_store() if store is None else store
         how = Publishing(weights=weights, compression=compression, max_bytes=max_bytes())
         folder = target.publish(self.outcome, how)
+        target.keep_dataset(self.outcome.request.data)
         if not target.has_trial(self.outcome.key):
             target.record(trial_of(self.outcome, float(self.usage.get("wall_seconds", 0.0))))
         if self.lookahead is not None:
