@@ -9,7 +9,7 @@ import pytest
 
 from jobs.world import SOURCE, SPIN, until
 from outsample import SandboxPolicy, backtest
-from outsample.errors import JobError
+from outsample.errors import ConfigError, JobError
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 
@@ -153,3 +153,32 @@ def test_a_killed_worker_fails_its_job_and_leaves_no_orphan(world):
     job.cancel()
     assert job.wait(30).status == "cancelled"
     assert not list(Path(world.folder).glob(f"results/{job.id}"))
+
+
+def test_a_notebook_is_a_job(world, tmp_path):
+    """A notebook runs with its parameters and comes back executed; a parameter it lacks is refused at once."""
+    import nbformat
+
+    cells = [
+        nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("print(x * 21)"),
+    ]
+    path = tmp_path / "twice.ipynb"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    with pytest.raises(ConfigError):
+        world.submit(path, None, kind="notebook", parameters={"y": 2})
+    job = world.submit(path, None, kind="notebook", parameters={"x": 2})
+    assert "42" in job.result(120).read_text(encoding="utf-8")
+    assert job.row["snapshot_id"] is None
+
+
+def test_the_overhead_of_a_warm_job(world):
+    """Beyond its own work a warm job costs far less than five times the figure of 0.15 s."""
+    world.submit(params={"fast": 31}).wait(60)
+    extra = []
+    for fast in range(32, 37):
+        began = time.monotonic()
+        job = world.submit(params={"fast": fast}).wait(60)
+        extra.append(time.monotonic() - began - job.row["wall_seconds"])
+    assert sorted(extra)[2] < 0.75
