@@ -8,7 +8,9 @@ def single_asset(n_bars=10_000):
     """W1: a geometric walk (mu 8 %, sigma 20 %, seed 1), long while SMA20 > SMA50."""
     rng = np.random.default_rng(1)
     steps = rng.normal((0.08 - 0.02) / 252, 0.2 / np.sqrt(252), n_bars)
-    close = pd.DataFrame({"A": 100 * np.exp(np.cumsum(steps))}, index=pd.bdate_range("1980-01-01", periods=n_bars))
+    # 80,000 business days would end after 2262, the last date in nanoseconds.
+    index = pd.date_range("1980-01-01", periods=n_bars, freq="B" if n_bars <= 70_000 else "D")
+    close = pd.DataFrame({"A": 100 * np.exp(np.cumsum(steps))}, index=index)
     return close, close.rolling(20).mean() > close.rolling(50).mean()
 
 
