@@ -95,6 +95,23 @@ def test_one_changed_cell_is_changed_data(folder):
     assert "close" in str(found)
 
 
+def test_a_stored_dataset_that_changed_is_explained_cell_by_cell(folder):
+    """The name leads to another snapshot now: data changed, which frame, date and symbol, and how much it makes."""
+    close = pd.DataFrame(load(DATA).frame("close")).copy()
+    first = Dataset.from_frames({"close": close}, name="mine")
+    first.save("mine")
+    record_golden(backtest(Strategy.from_source(SOURCE, "stored"), load("mine"), lookahead=False), reason="r")
+    assert status("stored") is GoldenStatus.SAME
+    close.iloc[300, 2] *= 1.5
+    Dataset.from_frames({"close": close}, name="mine").save("mine")
+    found = check_golden("stored")
+    assert found.status is GoldenStatus.DATA_CHANGED
+    (change,) = found.explanation.changes
+    assert change.factor == "data"
+    assert str(close.index[300].date()) in str(found)
+    assert close.columns[2] in str(found)
+
+
 def test_what_cannot_run_says_so(folder):
     """A broken strategy or a missing parameter is a status, never a traceback."""
     for text in ("position = data.get('nothing')\n", "import os\n", SOURCE.replace("fast = 20", "fast = 20 / 0")):

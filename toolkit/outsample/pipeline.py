@@ -110,7 +110,8 @@ class Outcome:
                 "trades": frame_id(_content(simulation.trades)),
                 "metrics": self.metrics.to_dict(),
                 "verdict": self.verdict,
-                "warnings": self.warnings,
+                # What was said when the data were read in is no part of the key.
+                "warnings": [text for text in self.warnings if text not in self.request.data.warnings],
             }
         )
 

@@ -76,6 +76,7 @@ def record_golden(  # noqa: PLR0913 - what an expectation is made of
     )
     write_golden(golden, folder)
     _told("golden recorded", golden)
+    _kept(result.outcome.request.data)
     return golden
 
 
@@ -111,7 +112,7 @@ def check_golden(
     strategy : Strategy, optional
         Instead of the recorded file, or, without one, of the recorded source.
     data : Dataset, optional
-        Instead of the pinned snapshot.
+        Instead of what the dataset's name leads to now, or, where it leads nowhere, the pinned snapshot.
     max_age_days : float
         Older expectations carry a note.
 
@@ -251,12 +252,24 @@ def _request(golden: Golden, strategy: Strategy | None, data: Dataset | None) ->
 
 
 def _data(described: Mapping[str, Any]) -> Dataset:
-    """The pinned snapshot, or, where it is not kept, what its name leads to now."""
+    """What the name leads to now, so that changed data are noticed; where it leads nowhere, the pinned snapshot."""
     store, _ = ledger_of(None)
     name, wanted = described["name"], described["id"]
-    with contextlib.suppress(errors.DataError):
+    try:
+        return load(name, store=store)
+    except errors.DataError:
         return load(f"{name}@{wanted}", store=store)
-    return load(name, store=store)
+
+
+def _pinned(described: Mapping[str, Any]) -> Dataset | None:
+    """The snapshot that was accepted, if it is kept somewhere."""
+    store, _ = ledger_of(None)
+    for name in (f"{described['name']}@{described['id']}", described["name"]):
+        with contextlib.suppress(errors.DataError):
+            found = load(name, store=store)
+            if found.id == described["id"]:
+                return found
+    return None
 
 
 def _compared(golden: Golden, outcome: Outcome, notes: tuple[str, ...]) -> GoldenCheck:
@@ -292,10 +305,10 @@ def _world(parts: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _explained(golden: Golden, outcome: Outcome) -> Explanation:
     run_part, data = golden.document["run"], outcome.request.data
-    before = None
-    if data.id == golden.snapshot_id:
+    before, pinned = None, data if data.id == golden.snapshot_id else _pinned(run_part["data"])
+    if pinned is not None:
         with contextlib.suppress(errors.OutsampleError):
-            before, _ = _request(golden, _recorded(run_part["strategy"]), data)
+            before, _ = _request(golden, _recorded(run_part["strategy"]), pinned)
     numbers = {
         name: float("nan") if item["value"] is None else float(item["value"]) for name, item in golden.metrics.items()
     }
@@ -314,6 +327,14 @@ def _recorded(kept: Mapping[str, Any]) -> Strategy:
 
 
 # -- the store's books
+
+
+def _kept(data: Dataset) -> None:
+    """Keep the data, so that a later change of them can be explained cell by cell."""
+    with contextlib.suppress(errors.StoreError):
+        store, _ = ledger_of(None)
+        if store is not None:
+            store.keep_dataset(data)
 
 
 def _told(action: str, golden: Golden) -> None:
