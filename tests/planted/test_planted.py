@@ -32,7 +32,7 @@ def _source(kind, name):
 
 def _expected(source):
     lines = [line[2:].split(": ", 1) for line in source.splitlines() if line.startswith("# ")]
-    return {name: text for name, text in lines}
+    return dict(lines)
 
 
 @functools.cache
