@@ -129,13 +129,13 @@ def test_two_runs_are_byte_identical(name, tmp_path):
         folder.mkdir()
         env = {
             **os.environ,
-            "OUTSAMPLE_STORE": str(folder / "store.db"),
+            "OUTSAMPLE_STORE": str(tmp_path / f"store-{place}" / "store.db"),
             "PYTHONHASHSEED": "1" if place == "a" else "2",
         }
         command = [sys.executable, "-m", "outsample", "report", str(NOTEBOOKS / f"{name}.ipynb")]
         subprocess.run([*command, "-p", "n_paths=200", "-o", "out.ipynb"], cwd=folder, env=env, check=True)
         pages.append(((folder / "out.ipynb").read_bytes(), (folder / "out.html").read_bytes()))
-        assert sorted(path.name for path in folder.iterdir() if path.name != "db") == ["out.html", "out.ipynb"]
+        assert sorted(path.name for path in folder.iterdir()) == ["out.html", "out.ipynb"]
     assert pages[0] == pages[1]
     assert b"pinned by this report" in pages[0][1]
     assert b"<script" not in pages[0][1].lower()

@@ -1,5 +1,6 @@
 """`backtest`: from source to a judged, recorded result."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -224,3 +225,23 @@ def test_prices_and_positions_with_time_zones(sample):
     plain = backtest(CROSS, sample, store=False, lookahead=False)
     result = backtest(CROSS, aware, store=False, lookahead=False)
     np.testing.assert_allclose(result.equity.to_numpy(), plain.equity.to_numpy(), rtol=1e-12)
+
+
+def test_what_ran_with_less_protection_is_run_again(sample, store, monkeypatch):
+    """A stored result of an unconfined run does not answer a request that asks for the kernel's protection."""
+    from outsample import api, pipeline
+    from outsample.sandbox.report import portable_report
+
+    runs = []
+
+    def unconfined(request, cancel=None):
+        runs.append("unconfined")
+        return dataclasses.replace(pipeline.execute(request, cancel), sandbox=portable_report("it is not there"))
+
+    weak = api.make_request(CROSS, sample, params={"fast": 23}, sandbox=SandboxPolicy(require="process-only"))
+    first = api.run_request(weak, lookahead=False, store=store, execute=unconfined)
+    assert first.sandbox.level == "process-only"
+    again = backtest(CROSS, sample, params={"fast": 23}, store=store, lookahead=False)
+    assert again.sandbox.level == "kernel-confined"
+    assert again.metrics == first.metrics
+    assert runs == ["unconfined"]

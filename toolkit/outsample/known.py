@@ -14,6 +14,7 @@ from outsample.errors import ResultChanged, StoreError
 from outsample.pipeline import Outcome
 from outsample.request import Request
 from outsample.research.lookahead import LookaheadReport
+from outsample.sandbox.report import LEVELS, satisfies
 from outsample.store import Store
 
 __all__ = ["Known"]
@@ -37,11 +38,12 @@ class Known:
     def outcome(self, key: str, request: Request, store: Store | None) -> Outcome | None:
         """Return the outcome of a key, or None.
 
-        Name, limits and source text are the request's; everything that follows from the key is known.
+        Name, limits and source text are the request's; everything that follows from the key is known. What
+        ran with less protection than the request asks for is not: it could have been forged.
         """
         with self._lock:
             found = self._outcomes.get(key)
-        if found is not None:
+        if found is not None and _protected(found, request):
             return dataclasses.replace(found, request=request)
         if store is None:
             return None
@@ -49,9 +51,10 @@ class Known:
             stored = store.fetch(key, request)
         except StoreError:
             return None  # broken or of another version: it is computed again, and published over it
-        if stored is not None:
-            with self._lock:
-                self._outcomes[key] = stored
+        if stored is None or not _protected(stored, request):
+            return None
+        with self._lock:
+            self._outcomes[key] = stored
         return stored
 
     def report(self, key: str, lookahead: bool | str, store: Store | None) -> LookaheadReport | None:
@@ -75,7 +78,7 @@ class Known:
         """Keep an outcome and its report, here and in the store; return what went wrong with the store."""
         key = outcome.key
         with self._lock:
-            fresh = key not in self._outcomes
+            fresh = key not in self._outcomes or _level(self._outcomes[key]) != _level(outcome)
             told = report is not None and self._reports.get((key, str(lookahead))) is not report
             self._outcomes[key] = outcome
             self._outcomes.move_to_end(key)
@@ -113,3 +116,12 @@ class Known:
             )
         if store is not None:
             store.compare(outcome)
+
+
+def _level(outcome: Outcome) -> str:
+    report = outcome.execution.sandbox
+    return LEVELS[0] if report is None else report.level
+
+
+def _protected(outcome: Outcome, request: Request) -> bool:
+    return satisfies(_level(outcome), request.policy.require)

@@ -66,8 +66,9 @@ def _changes(data: Dataset, full: Positions, last: int, random: np.random.Genera
     moved, bars = moved[bars <= last], bars[bars <= last]
     if len(moved) == 0:
         return np.empty(0, dtype=int)
-    _, kinds, counts = np.unique(values[moved], axis=0, return_inverse=True, return_counts=True)
-    chance = 1.0 / counts[kinds.ravel()].astype(float) ** 2
+    # A row is as rare as its rarest target: one odd weight among thousands is where a rare leak would be.
+    _, kinds, counts = np.unique(values[moved], return_inverse=True, return_counts=True)
+    chance = 1.0 / counts[kinds.reshape(len(moved), -1)].min(axis=1).astype(float) ** 2
     drawn: np.ndarray = random.choice(bars, size=len(bars), replace=False, p=chance / chance.sum())
     return drawn
 

@@ -140,7 +140,7 @@ def check_lookahead(  # noqa: PLR0913 - pinned by the public interface
                 break
             if cancel is not None and cancel.is_set():
                 break
-            probes.append(prober.probe(kind, cut, full, scale=LARGE if place % 4 == 2 else SMALL))
+            probes += _at(prober, kind, cut, full, place)
             if probes[-1].outcome == "different":
                 break
     found = next((probe for probe in probes if probe.outcome == "different" and probe.kind != "repeat"), None)
@@ -149,6 +149,14 @@ def check_lookahead(  # noqa: PLR0913 - pinned by the public interface
         deadline = None if budget is None else time.perf_counter() + budget
         report = _explained(report, found, full, prober, deadline)
     return dataclasses.replace(report, seconds=time.perf_counter() - began)
+
+
+def _at(prober: Prober, kind: str, cut: pd.Timestamp, full: Positions, place: int) -> list[Probe]:
+    """Probe a cut; where too few data are left to run at all, another future at the same cut still tells."""
+    probes = [prober.probe(kind, cut, full, scale=LARGE if place % 4 == 2 else SMALL)]
+    if kind == "truncation" and probes[0].outcome == "inconclusive":
+        probes.append(prober.probe("perturbation", cut, full))
+    return probes
 
 
 def _verdict(probes: list[Probe], found: Probe | None) -> bool | None:

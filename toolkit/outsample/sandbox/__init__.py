@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from outsample.sandbox.asynchronous import arun_sandboxed
@@ -21,9 +22,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # Sessions need Linux; the rest can be imported everywhere.
+    # Confined sessions need Linux; what answers to the name elsewhere has the same methods.
     if name == "SandboxSession":
-        from outsample.sandbox.session import SandboxSession
-
-        return SandboxSession
+        if sys.platform.startswith("linux"):
+            from outsample.sandbox.session import SandboxSession as Session
+        else:
+            from outsample.sandbox.portable_session import PortableSession as Session  # type: ignore[assignment]
+        return Session
     raise AttributeError(name)
