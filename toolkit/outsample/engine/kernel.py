@@ -302,6 +302,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
         ruin, shortfall, residual = -1, 0.0, 0.0
         sums = np.zeros(2)  # cash, and everything earned since the start
         sums[0] = rates[12]
+        capital, equities, cashes, sizes = rates[12], out[0], out[1], out[2]
         out[0, 0], out[1, 0], out[2, 0] = rates[12], rates[12], 0.0
         n_decisions = len(fill_bars)
         gains, chunk = np.empty(last - first + 1), 1 << 30
@@ -311,7 +312,12 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
             k = t - first
             decides = decision < n_decisions and fill_bars[decision] == t
             if n_active == 0 and not decides:  # nothing is held, nothing waits
-                out[0, k], out[1, k], out[2, k] = out[0, k - 1], sums[0], 0.0
+                end = fill_bars[decision] if decision < n_decisions else last + 1
+                flat, money = out[0, k - 1], sums[0]
+                equities[k : end - first] = flat
+                cashes[k : end - first] = money
+                sizes[k : end - first] = 0.0
+                t = end - 1
                 continue
             if carries:
                 short = 0.0
@@ -339,7 +345,8 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                         b += 1
                     merged[c] = i
                     c += 1
-                active[:c] = merged[:c]
+                for a in range(c):
+                    active[a] = merged[a]
                 n_active = c
 
             if stops_on and touched and not at_open:
@@ -562,11 +569,31 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
 
             if not stops_on and not carries and n_active > 0 and n_waiting == 0:
                 end = fill_bars[decision] if decision < n_decisions else last + 1
-                t, chunk, residual = _hold(
-                    t + 1, end, chunk, first, n_active, active, close, delisted, rates[12], units, mark, missing,
-                    sums, gains, out, residual,
-                )  # fmt: skip
-                t -= 1
+                if n_active == 1:  # one name: nothing to add up, no piece of an array worth making
+                    i = active[0]
+                    end = min(end, delisted[i])
+                    held, before, money, earned, base = units[i], mark[i], sums[0], sums[1], equity
+                    size, begun = abs(held), t
+                    for b in range(t + 1, end):
+                        price = close[b, i]
+                        worth = money + held * price
+                        if not worth > _TINY * capital:  # ruin, or no price
+                            break
+                        earned += held * (price - before)
+                        gap = abs(capital + earned - worth)
+                        if gap > residual * worth and gap > residual * base:
+                            residual = gap / max(worth, base)
+                        equities[b - first], cashes[b - first], sizes[b - first] = worth, money, size * price
+                        before, base, t = price, worth, b
+                    sums[1], mark[i] = earned, before
+                    if t > begun:
+                        missing[i] = 0
+                else:
+                    t, chunk, residual = _hold(
+                        t + 1, end, chunk, first, n_active, active, close, delisted, rates[12], units, mark, missing,
+                        sums, gains, out, residual,
+                    )  # fmt: skip
+                    t -= 1
         return n_fills, ruin, shortfall, residual
 
     _register_helpers()
