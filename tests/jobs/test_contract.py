@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.world import SOURCE, SPIN, until
-from outsample import SandboxPolicy, backtest
+from jobs.world import ALL_FRAMES, SOURCE, SPIN, notebook_data, until
+from outsample import SandboxPolicy, backtest, load
 from outsample.errors import ConfigError, JobError
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
@@ -118,18 +118,13 @@ def test_tables_of_other_kinds(world):
     assert "sharpe" in set(boot.result(90).table["statistic"])
 
 
-def test_a_dataset_without_a_name_reaches_the_worker(world):
-    """A table made here is copied for the worker, and the result is that of a direct backtest."""
-    import numpy as np
-    import pandas as pd
-
-    from outsample import Dataset
-
-    walk = 50 * np.exp(np.random.default_rng(5).normal(0, 0.01, (300, 4)).cumsum(axis=0))
-    frame = pd.DataFrame(walk, index=pd.date_range("2020-01-01", periods=300, freq="B"), columns=list("abcd"))
-    data = Dataset.from_frames({"close": frame}, name="mine")
-    job = world.submit(data=data)
-    assert job.result(60).canonical_bytes == backtest(SOURCE, data, store=False, lookahead=False).canonical_bytes
+def test_a_dataset_of_a_notebook_reaches_the_worker(world):
+    """Point-in-time tables, a delisting and adjusted prices of unsaved data: as in a direct backtest, and kept."""
+    data = notebook_data()
+    job = world.submit(ALL_FRAMES, data)
+    result = job.result(60)
+    assert result.canonical_bytes == backtest(ALL_FRAMES, data, store=False, lookahead=False).canonical_bytes
+    assert load(f"{data.name}@{data.id}", store=world.store).id == data.id == job.row["snapshot_id"]
 
 
 def test_a_killed_worker_fails_its_job_and_leaves_no_orphan(world):

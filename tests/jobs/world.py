@@ -8,8 +8,11 @@ import subprocess
 import sys
 import time
 
+import numpy as np
+import pandas as pd
 import psutil
 
+from outsample import Dataset
 from outsample.archive import Store
 from outsample.jobs import submit
 
@@ -20,6 +23,33 @@ close = data.get("close")
 position = close.average(fast) > close.average(slow)
 """
 SPIN = "total = sum(range(10**13))\nposition = data.get('close') > 0\n"  # one call of C code that does not return
+
+
+# It reads adjusted and raw prices and a point-in-time table, so that all of them have to arrive.
+ALL_FRAMES = """
+close, revenue = data.get("close"), data.get("revenue")
+position = (close > close.average(10)) & (revenue > 1.5) & (data.get("raw_close") > 20)
+"""
+
+
+def notebook_data(name="made in a cell", market="US"):
+    """A dataset that no name leads to: a table as it became known, a delisting, prices with a factor, a calendar."""
+    rng = np.random.default_rng(5)
+    dates = pd.date_range("2020-01-01", periods=300, freq="B")
+    close = pd.DataFrame(50 * np.exp(rng.normal(0, 0.01, (300, 4)).cumsum(axis=0)), index=dates, columns=list("abcd"))
+    close.loc["2020-11-03":, "d"] = np.nan
+    factor = np.where(np.arange(300) < 150, 0.5, 1.0)[:, None]
+    table = pd.DataFrame(
+        [
+            (s, p, k, v)
+            for s in "abcd"
+            for p, k, v in (("2019-12-31", "2020-02-03", 1.0), ("2020-03-31", "2020-05-04", 2.0))
+        ],
+        columns=["symbol", "period", "known", "value"],
+    )
+    frames = {"close": close, "adj_close": close * factor, "delisted": pd.Series({"d": pd.Timestamp("2020-11-02")})}
+    tables = {"revenue": table.assign(period=pd.to_datetime(table["period"]), known=pd.to_datetime(table["known"]))}
+    return Dataset.from_frames(frames, name=name, market=market, benchmark="a", tables=tables).until("2021-01-15")
 
 
 class World:

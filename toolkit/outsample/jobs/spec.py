@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,14 +17,14 @@ import pandas as pd
 
 from outsample.config import Costs, Execution
 from outsample.data import Dataset, load
-from outsample.errors import ConfigError, DataError, DataMissing, JobError, nearest
-from outsample.jobs.data import kept_data, load_kept
+from outsample.errors import ConfigError, DataMissing, JobError, nearest
 from outsample.report.parameters import checked_parameters
 from outsample.request import Request, request_key
 from outsample.store import Store
 from outsample.store.codec import decode, encode
 from outsample.store.documents import request_of
 from outsample.store.rows import job_id_of
+from outsample.store.snapshots import keep_dataset, load_dataset
 
 __all__ = ["ARGUMENTS", "KINDS", "JobSpec", "flat_options", "notebook_spec", "request_from", "spec_of"]
 
@@ -88,12 +89,12 @@ def spec_of(request: Request, kind: str, arguments: Mapping[str, Any], store: St
     arguments : mapping
         Of the kind; look-ahead under ``lookahead``.
     store : Store
-        A dataset that has no name to be found by is copied beside it.
+        It keeps a snapshot of a dataset that no name leads to: a worker has nothing else.
 
     Raises
     ------
     JobError
-        An argument cannot be written down: a function, say.
+        An argument cannot be written down (a function, say), or the data cannot be kept.
     """
     strategy, data = request.strategy, request.data
     named = {name: value for name, value in arguments.items() if name != "lookahead"}
@@ -105,7 +106,7 @@ def spec_of(request: Request, kind: str, arguments: Mapping[str, Any], store: St
             "overrides": dict(strategy.overrides),
             "modules": dict(strategy.modules),
         },
-        "data": {"name": data.name, "id": data.id, "kept": kept_data(data, store)},
+        "data": {"name": data.name, "id": data.id, **_beside(data)},
         "request": {
             **{name: getattr(request, name) for name in fields},
             "settings": _dated(request.settings),
@@ -118,6 +119,8 @@ def spec_of(request: Request, kind: str, arguments: Mapping[str, Any], store: St
         parameters = strategy.values if kind == "backtest" else {"values": dict(strategy.values), **encode(named)}
     except TypeError as error:
         raise JobError(f"A job takes only what can be written down as JSON: {error}.") from error
+    if notes := keep_dataset(store, data, limit=sys.maxsize):
+        raise JobError(" ".join(notes), hint="Save the data with data.save(NAME), and submit the job with that name.")
     given = request.options
     return JobSpec(
         kind=kind,
@@ -153,7 +156,11 @@ def notebook_spec(path: str | Path, parameters: Mapping[str, object]) -> JobSpec
     values = checked_parameters(place, parameters)
     text = place.read_text(encoding="utf-8")
     key = hashlib.sha256(text.encode()).hexdigest()
-    document = {"notebook": {"name": place.name, "text": json.loads(text)}, "arguments": {"parameters": encode(values)}}
+    document = {
+        # Relative paths in its cells and parameters mean those of the folder that it was submitted in.
+        "notebook": {"name": place.name, "text": json.loads(text), "folder": str(Path.cwd())},
+        "arguments": {"parameters": encode(values)},
+    }
     return JobSpec(kind="notebook", name=place.stem, key=key, parameters=encode(values), document=document)
 
 
@@ -170,19 +177,41 @@ def request_from(document: Mapping[str, Any], store: Store) -> tuple[Request, di
     return request_of(found, _data_of(wanted, store)), dict(found["arguments"])
 
 
+def _beside(data: Dataset) -> dict[str, object]:
+    """What stands beside the content of a dataset and is no part of its id, but of its numbers."""
+    return {
+        "market": data.market,
+        "periods_per_year": data.periods_per_year,
+        "benchmark": data.benchmark,
+        "warnings": data.warnings,
+        "later": list(data.sessions[data.sessions > data.dates[-1]]),
+    }
+
+
 def _data_of(wanted: Mapping[str, Any], store: Store) -> Dataset:
-    if wanted["kept"]:
-        return load_kept(wanted["id"], store)
-    for name in (wanted["name"], f"{wanted['name']}@{wanted['id']}"):
-        try:
-            data = load(name, store=store)
-        except DataError:
-            continue
-        if data.id == wanted["id"]:
-            return data
-    raise DataMissing(
-        f"The data of this job are not here: dataset {wanted['name']!r}, snapshot {wanted['id'][:12]}.",
-        hint="Submit it again, with the data as they are now.",
+    """The snapshot that was submitted; shipped data alone are found by name."""
+    try:
+        found = load_dataset(store, wanted["name"][:200], wanted["id"])
+    except DataMissing:
+        found = load(wanted["name"], store=store)
+    if found.id != wanted["id"]:
+        raise DataMissing(
+            f"The data of this job are not here: dataset {wanted['name']!r}, snapshot {wanted['id'][:12]}.",
+            hint="Submit it again, with the data as they are now.",
+        )
+    beside = {name: value for name, value in wanted.items() if name not in {"name", "id"}}
+    if _beside(found) == beside:
+        return found
+    # One content under one name may have been kept with another market or calendar: those submitted count.
+    later = pd.DatetimeIndex(beside["later"])
+    details = {"benchmark": beside["benchmark"], "warnings": beside["warnings"]}
+    details |= {"sessions": found.dates.append(later)} if len(later) else {}
+    return Dataset(
+        found.stored(),
+        name=wanted["name"],
+        market=beside["market"],
+        periods_per_year=beside["periods_per_year"],
+        details=details,
     )
 
 
