@@ -2,8 +2,9 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 UV_VERSION := 0.13.8
-UV := .tools/bin/uv
-BIN := .venv/bin
+SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+UV := .tools/$(SCRIPTS)/uv
+BIN := .venv/$(SCRIPTS)
 EXTRAS := --extra lab --extra queue --extra postgres --extra dask
 PYTEST := $(BIN)/pytest
 
@@ -13,10 +14,10 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 
-.PHONY: help demo test test-fast test-all test-qlib check format bench profile docs screenshots clean lock
+.PHONY: help demo test test-fast test-portable test-all test-qlib test-packaging check format bench profile docs screenshots dist clean lock
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 # -- set-up: what a target needs is installed once, from the lock file --------------------------------
 
@@ -24,7 +25,7 @@ $(UV):
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not ((3, 11) <= v < (3, 14)) and f"Python 3.11, 3.12 or 3.13 is needed, {v.major}.{v.minor} found; say make PYTHON=python3.12 ...")'
 	@echo "Installing uv $(UV_VERSION) into .tools"
 	@$(PYTHON) -m venv .tools
-	@.tools/bin/pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	@.tools/$(SCRIPTS)/pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 
 build/.setup-run: uv.lock pyproject.toml | $(UV)
 	@echo "Installing outsample and what it needs into .venv"
@@ -60,8 +61,15 @@ test: build/.setup-dev build/.setup-system  ## all tests (about 25 minutes)
 test-fast: build/.setup-dev  ## the quick part of the tests (under 3 minutes)
 	$(PYTEST) -m "not slow and not notebook and not browser and not server"
 
-test-all: build/.setup-dev build/.setup-system test-qlib  ## ten times the random tests, and Qlib
+test-portable: build/.setup-dev  ## what needs no confinement by the kernel, for systems other than Linux
+	$(PYTEST) -m "not slow and not server" tests/engine tests/metrics tests/stats tests/strategy tests/validation \
+		tests/reference tests/report tests/sandbox/test_portable.py tests/sandbox/test_wire.py
+
+test-all: build/.setup-dev build/.setup-system test-qlib test-packaging  ## ten times the random tests, Qlib, packaging
 	OUTSAMPLE_TEST_SCALE=10 $(PYTEST) --timeout 3600
+
+test-packaging: build/.setup-dev  ## wheel and sdist in empty environments, on every Python and extra
+	$(BIN)/python tests/packaging/matrix.py
 
 build/qlib/bin/python: uv.lock pyproject.toml | $(UV)
 	@echo "Installing Qlib into an environment of its own"
@@ -91,6 +99,10 @@ screenshots: build/.setup-dev build/.setup-system  ## the pictures of README and
 	OUTSAMPLE_SCREENSHOTS=build/screenshots $(PYTEST) tests/browser
 	cp build/screenshots/cell-light.png docs/images/quickstart.png
 	cp build/screenshots/cell-dark.png docs/images/quickstart-dark.png
+
+dist: | $(UV)  ## wheel and sdist, into dist
+	rm -rf dist
+	$(UV) build --quiet --out-dir dist
 
 lock: | $(UV)  ## renew uv.lock from pyproject.toml
 	$(UV) lock --python $(PYTHON)

@@ -1,0 +1,197 @@
+"""Wheel and sdist in empty environments: `make test-packaging`.
+
+Builds both, installs the wheel on every supported Python (core only, each extra, all together), asks `pip check`,
+runs a strategy through the sandbox from the installed package, and runs the quick part of the suite from the
+wheel: with pandas 2.3, with pandas 3, and with the lowest versions that pyproject.toml allows.
+
+A Python that is not on this machine is skipped with a line that says so; with CI=true it is a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "build" / "packaging"
+PYTHONS = ("3.11", "3.12", "3.13")
+EXTRAS = ("lab", "queue", "postgres", "dask", "yahoo", "trace")
+QUICK = "not slow and not notebook and not browser and not server"
+SMOKE = """
+import sys, outsample
+from pathlib import Path
+assert "site-packages" in outsample.__file__, outsample.__file__
+source = "close = data.get('close')\\nposition = close.average(20) > close.average(60)"
+result = outsample.backtest(source, "sample", store=False)
+assert result.sandbox.level == "kernel-confined", result.sandbox
+assert result.lookahead.clean is True
+print(outsample.__version__, sys.version.split()[0], round(result.metrics.sharpe, 6))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One environment: a Python, what is installed beside the wheel, and what is run in it."""
+
+    python: str
+    extras: tuple[str, ...] = ()
+    pins: tuple[str, ...] = ()
+    resolution: str = "highest"
+    suite: bool = False
+
+    @property
+    def name(self) -> str:
+        parts = [self.python, *(self.extras or ("core",)), *self.pins]
+        return " ".join([*parts, *(["lowest"] if self.resolution != "highest" else []), *(["suite"] * self.suite)])
+
+
+def places() -> list[Place]:
+    """Core on every Python, each extra on one, all extras on every one, and the suites."""
+    found = [Place(python=version) for version in PYTHONS]
+    found += [Place(python="3.12", extras=(extra,)) for extra in EXTRAS]
+    found += [Place(python="3.12", extras=("qlib",))]
+    found += [Place(python=version, extras=EXTRAS) for version in PYTHONS]
+    found += [
+        Place(python="3.12", extras=EXTRAS, pins=("pandas>=2.3,<3", "numpy<2.5"), suite=True),
+        Place(python="3.13", extras=EXTRAS, pins=("pandas>=3",), suite=True),
+        Place(python="3.11", extras=EXTRAS, resolution="lowest-direct", suite=True),
+    ]
+    return found
+
+
+def run(*command: object, cwd: Path | None = None, **env: str) -> str:
+    """Run a command; its output, or the end of the program with what it said."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OUTSAMPLE_", "PYTHON"))}
+    done = subprocess.run(
+        [str(part) for part in command], cwd=cwd, env={**clean, **env}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
+        raise SystemError(f"{' '.join(map(str, command))} ended with {done.returncode}\n{tail}")
+    return done.stdout
+
+
+def build(uv: Path) -> Path:
+    """Build both, and check that the wheel made from the sdist has the same files."""
+    shutil.rmtree(WORK / "dist", ignore_errors=True)
+    run(uv, "build", "--quiet", "--out-dir", WORK / "dist", ROOT)
+    (wheel,) = (WORK / "dist").glob("*.whl")
+    (source,) = (WORK / "dist").glob("*.tar.gz")
+    shutil.rmtree(WORK / "again", ignore_errors=True)
+    run(uv, "build", "--quiet", "--wheel", "--out-dir", WORK / "again", source)
+    (again,) = (WORK / "again").glob("*.whl")
+    assert _names(wheel) == _names(again), sorted(_names(wheel) ^ _names(again))
+    print(f"built {wheel.name} ({wheel.stat().st_size >> 10} KiB, {len(_names(wheel))} files) and {source.name}")
+    return wheel
+
+
+def _names(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def try_place(uv: Path, wheel: Path, place: Place, interpreter: str) -> str:
+    """Make an environment, install, check, run; one line of what was seen."""
+    folder = WORK / "env"
+    shutil.rmtree(folder, ignore_errors=True)
+    run(uv, "venv", "--quiet", "--no-project", "--python", interpreter, folder)
+    python = folder / "bin" / "python"
+    extras = f"[{','.join(place.extras)}]" if place.extras else ""
+    test = ("pytest", "pytest-timeout", "hypothesis", "jsonschema", *_oracles()) if place.suite else ()
+    # The lowest bounds are those of outsample: what only the tests use comes after it, as new as it fits.
+    steps = [[f"outsample{extras} @ {wheel.as_uri()}", *place.pins], [*test, *_bounds(python, place)] if test else []]
+    for number, wanted in enumerate(step for step in steps if step):
+        how = place.resolution if number == 0 else "highest"
+        run(uv, "pip", "install", "--quiet", "--python", python, "--resolution", how, *wanted, cwd=WORK)
+    run(uv, "pip", "check", "--python", python, cwd=WORK)
+    said = run(python, "-I", "-c", SMOKE, cwd=WORK).strip()
+    return f"{said}; {_suite(python)}" if place.suite else said
+
+
+def _oracles() -> tuple[str, ...]:
+    """Libraries of the tests, as pyproject.toml names them."""
+    import tomllib
+
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    return tuple(line for name in ("test", "oracles") for line in groups[name] if isinstance(line, str))
+
+
+def _bounds(python: Path, place: Place) -> tuple[str, ...]:
+    """What was installed with the wheel stays as it is."""
+    code = (
+        "import importlib.metadata as m\n"
+        "for d in m.distributions():\n"
+        "    if d.name in ('pandas', 'numpy', 'scipy', 'numba', 'pyarrow', 'SQLAlchemy', 'alembic'):\n"
+        "        print(f'{d.name}=={d.version}')"
+    )
+    return tuple(run(python, "-I", "-c", code, cwd=WORK).split())
+
+
+def _suite(python: Path) -> str:
+    """The quick tests on the installed package: the tests are copied, the sources are not there."""
+    copy = WORK / "suite"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(ROOT / "tests", copy / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile"):
+        shutil.copy(ROOT / name, copy / name)
+    for name in ("notebooks", "docs", "deploy", "binder", ".github"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("_build"))
+    left_out = ["tests/test_architecture.py", "tests/packaging"]  # about the sources, and this script
+    out = run(
+        *(python, "-m", "pytest", "-q", "-m", QUICK, "tests", "-p", "no:randomly"),
+        *(f"--ignore={name}" for name in left_out),
+        cwd=copy,
+    )
+    return out.splitlines()[-1]
+
+
+def interpreter(uv: Path, version: str) -> str | None:
+    """Where this Python is: what uv finds, or one of pyenv's that is not switched on; None if there is none."""
+    command = [str(uv), "python", "find", "--no-project", version]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=WORK)
+    if found.returncode == 0:
+        return found.stdout.strip()
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    return next((str(path) for path in sorted(root.glob(f"versions/{version}.*/bin/python"))), None)
+
+
+def main() -> int:
+    """Try the places; 1 when one of them failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="places whose name contains this text")
+    parser.add_argument("--uv", type=Path, default=ROOT / ".tools" / "bin" / "uv")
+    arguments = parser.parse_args()
+    WORK.mkdir(parents=True, exist_ok=True)
+    wheel = build(arguments.uv)
+    with tarfile.open(next((WORK / "dist").glob("*.tar.gz"))) as archive:
+        assert any(name.endswith("/LICENSE") for name in archive.getnames())
+    failed = 0
+    for place in places():
+        if arguments.only not in place.name:
+            continue
+        python = interpreter(arguments.uv, place.python)
+        if python is None:
+            print(f"SKIPPED {place.name}: Python {place.python} is not on this machine", flush=True)
+            failed += os.environ.get("CI") == "true"
+            continue
+        began = time.monotonic()
+        try:
+            said = try_place(arguments.uv, wheel, place, python)
+        except SystemError as error:
+            failed, said = failed + 1, f"FAILED {error}"
+        print(f"{place.name}: {said} ({time.monotonic() - began:.0f} s)", flush=True)
+    shutil.rmtree(WORK / "env", ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
