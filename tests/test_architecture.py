@@ -20,7 +20,7 @@ LAYERS: list[list[str]] = [
     ["classify", "request", "pipeline"],
     ["research", "alpha"],
     ["store", "interop", "report"],
-    ["house", "known", "trials", "saving", "shown", "asking", "studies", "montecarlo", "result", "comparison", "api"],
+    ["house", "keeping", "known", "trials", "saving", "shown", "asking", "studies", "montecarlo", "result", "comparison", "api"],
     ["differences", "explain", "archive", "golden", "bundle", "batch", "backtester", "doctor", "jobs", "guards"],
     ["notebook", "cli", "testing", "pytest_plugin", "widgets", "__main__"],
 ]

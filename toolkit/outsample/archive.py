@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class Store(Ledger):
     0
     """
 
-    def save(self, result: Result, *, weights: str = "auto", compression: str = "snappy") -> Path:
+    def save(self, result: Result, *, weights: str = "auto", compression: str | None = None) -> Path:
         """Save a result with its artefacts and return their folder.
 
         Parameters
@@ -53,7 +53,8 @@ class Store(Ledger):
         result : Result
         weights : {"auto", "full", "rebalance"}
             Weights of every bar, or of the bars with trades; "auto": of every bar up to 10 MB.
-        compression : {"snappy", "zstd", "gzip", "none"}
+        compression : {"snappy", "zstd", "gzip", "none"}, optional
+            Default: the setting ``store.compression``.
 
         Raises
         ------
@@ -165,12 +166,14 @@ class Store(Ledger):
         """Return the row of a run by its key, or the first characters of it."""
         return self._row(key)
 
-    def purge(self, older_than: str | datetime.timedelta, *, dry_run: bool = False) -> Purged:
+    def purge(
+        self, older_than: str | datetime.timedelta, *, dry_run: bool = False, keep: Collection[str] = ()
+    ) -> Purged:
         """Remove results that are older than "90d" (or h, w); see `outsample.store.retention.purge`."""
-        return purge(self, older_than, dry_run=dry_run)
+        return purge(self, older_than, dry_run=dry_run, keep=keep)
 
     def rebuild(self) -> Rebuilt:
-        """Restore rows of results whose artefacts are there and whose rows are not."""
+        """Restore rows of results and names of datasets whose files are there; see `outsample.store.retention`."""
         return rebuild(self)
 
     def broken(self) -> list[str]:

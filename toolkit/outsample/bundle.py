@@ -23,7 +23,7 @@ from outsample.trials import judged
 __all__ = ["bundle", "open_bundle"]
 
 _INDEX = "bundle.json"
-_NAME = re.compile(r"(?:result/|data/)?[a-z0-9_]{1,60}\.[a-z0-9]{1,10}")
+_NAME = re.compile(r"(?:result/(?:qlib_reports/)?|data/)?[a-z0-9_]{1,60}\.[a-z0-9]{1,10}")
 # More than a bundle holds; a file that unpacks to more is none.
 _LARGEST = 16 << 30
 
@@ -50,7 +50,8 @@ def bundle(result: Result, path: str | Path, *, data: bool = True) -> Path:
         with tempfile.TemporaryDirectory(prefix="outsample-bundle-") as name, Store.open(":memory:") as store:
             folder = Path(name)
             artefacts = result.save(store)
-            files = {f"result/{file.name}": file for file in sorted(artefacts.iterdir())}
+            found = sorted(path for path in artefacts.rglob("*") if path.is_file())
+            files = {f"result/{path.relative_to(artefacts).as_posix()}": path for path in found}
             (folder / "strategy.py").write_text(result.strategy.source, encoding="utf-8")
             result.to_html(folder / "report.html")
             files |= {file.name: file for file in (folder / "strategy.py", folder / "report.html")}
@@ -150,7 +151,7 @@ def _unpack(path: Path, folder: Path) -> None:
                 content = packed.read(name)
                 if hashlib.sha256(content).hexdigest() != expected:
                     raise StoreError(f"{name} in {path} was changed after it was written.")
-                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)
     except FileNotFoundError as error:
         raise DataMissing(f"There is no file {str(path)!r}.") from error

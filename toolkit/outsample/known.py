@@ -11,6 +11,7 @@ import dataclasses
 import threading
 
 from outsample.errors import ResultChanged, StoreError
+from outsample.keeping import keep_outcome
 from outsample.pipeline import Outcome
 from outsample.request import Request
 from outsample.research.lookahead import LookaheadReport
@@ -91,7 +92,7 @@ class Known:
             return ()
         try:
             if fresh or not store.has(key):
-                store.publish(outcome)
+                keep_outcome(store, outcome)
             if told and report is not None:
                 store.keep_report(key, lookahead, report)
             return store.keep_dataset(outcome.request.data) if fresh else ()

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from outsample.keeping import keep_outcome
 from outsample.pipeline import Outcome
 from outsample.research.lookahead import LookaheadReport
 from outsample.store import Store
 from outsample.store.export import export_tables
-from outsample.store.publish import Publishing
-from outsample.store.store import max_bytes
 from outsample.trials import default_store, trial_of
 
 __all__ = ["Savable"]
@@ -24,7 +23,7 @@ class Savable:
     lookahead: LookaheadReport | None
     usage: Mapping[str, Any]
 
-    def save(self, store: Store | None = None, *, weights: str = "auto", compression: str = "snappy") -> Path:
+    def save(self, store: Store | None = None, *, weights: str = "auto", compression: str | None = None) -> Path:
         """Save the result with its artefacts and return their folder; a trial is recorded if there is none.
 
         Parameters
@@ -33,7 +32,8 @@ class Savable:
             Default: the configured store.
         weights : {"auto", "full", "rebalance"}
             Weights of every bar, or of the bars with trades; "auto": of every bar up to 10 MB.
-        compression : {"snappy", "zstd", "gzip", "none"}
+        compression : {"snappy", "zstd", "gzip", "none"}, optional
+            Default: the setting ``store.compression``.
 
         Raises
         ------
@@ -43,8 +43,7 @@ class Savable:
             It cannot be written; nothing half-written stays.
         """
         target = default_store() if store is None else store
-        how = Publishing(weights=weights, compression=compression, max_bytes=max_bytes())
-        folder = target.publish(self.outcome, how)
+        folder = keep_outcome(target, self.outcome, weights=weights, compression=compression)
         target.keep_dataset(self.outcome.request.data)
         if not target.has_trial(self.outcome.key):
             target.record(trial_of(self.outcome, float(self.usage.get("wall_seconds", 0.0))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ def add(commands: Commands) -> None:
             "compare tables with the schema and artefacts with their manifests; exit code 1: differences",
             _check,
         ),
-        ("rebuild", "restore rows of results whose artefacts are there", _rebuild),
+        ("rebuild", "restore results and names of datasets from their files", _rebuild),
     ):
         verb = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
         verb.add_argument("--store", help="file or URL; default: the configured store")
@@ -75,8 +76,8 @@ def _rebuild(parsed: argparse.Namespace) -> int:
     with Store.open(parsed.store) as store:
         found = store.rebuild()
     if parsed.json:
-        print(json.dumps({"restored": found.restored, "known": found.known, "broken": found.broken}))
+        print(json.dumps(dataclasses.asdict(found)))
     else:
-        print(f"{len(found.restored)} restored, {found.known} known, {len(found.broken)} broken")
+        print(f"results: {len(found.restored)} restored, {found.known} known; {len(found.names)} names of datasets")
         print("\n".join(found.broken), end="\n" if found.broken else "")
     return DONE if not found.broken else FAILED

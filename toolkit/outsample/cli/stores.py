@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from typing import TYPE_CHECKING
 
@@ -45,10 +46,11 @@ def _runs(parsed: argparse.Namespace) -> int:
 
 
 def _add_purge(commands: Commands) -> None:
-    text = "remove old results and their files; trials stay, and so does what a golden result names"
+    text = "remove old results and jobs with their files; trials stay, and so does what a golden result names"
     purge = commands.add_parser("purge", help=text, description=text, allow_abbrev=False)
     purge.add_argument("--older-than", required=True, metavar="AGE", help="for example 90d, 12w, 36h")
     purge.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    purge.add_argument("--golden", default="golden", metavar="FOLDER", help="golden results whose runs stay, too")
     purge.add_argument("--store", help="file or URL; default: the configured store")
     purge.add_argument("--json", action="store_true", help="print JSON")
     purge.set_defaults(command=_purge)
@@ -56,14 +58,17 @@ def _add_purge(commands: Commands) -> None:
 
 def _purge(parsed: argparse.Namespace) -> int:
     from outsample.archive import Store
+    from outsample.golden import golden_names, read_golden
 
+    # A colleague may have recorded them: this store need not know of them.
+    keep = {read_golden(name, parsed.golden).key for name in golden_names(parsed.golden)}
     with Store.open(parsed.store) as store:
-        found = store.purge(parsed.older_than, dry_run=parsed.dry_run)
+        found = store.purge(parsed.older_than, dry_run=parsed.dry_run, keep=keep)
     if parsed.json:
-        print(json.dumps({"keys": found.keys, "bytes": found.bytes, "dry_run": found.dry_run}))
+        print(json.dumps(dataclasses.asdict(found)))
     else:
         verb = "would be removed" if found.dry_run else "removed"
-        print(f"{len(found.keys)} results, {found.bytes:,} bytes {verb}")
+        print(f"{len(found.keys)} results and {len(found.jobs)} jobs, {found.bytes:,} bytes {verb}")
     return DONE
 
 

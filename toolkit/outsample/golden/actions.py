@@ -19,11 +19,12 @@ from outsample.golden.files import FOLDER, Golden, check_name, golden_names, rea
 from outsample.pipeline import Outcome, run
 from outsample.request import Request
 from outsample.result import Result
+from outsample.store import Store
 from outsample.store.audit import current_role, write_audit
 from outsample.store.documents import finite, request_of, run_document
 from outsample.store.users import current_user
 from outsample.strategy import Strategy
-from outsample.trials import default_store, ledger_of
+from outsample.trials import ledger_of
 
 __all__ = ["accept_golden", "check_golden", "golden_of", "record_golden"]
 
@@ -127,6 +128,7 @@ def check_golden(
         There is no such golden result, or its files were changed.
     """
     golden = read_golden(name, folder)
+    _noted(golden)
     notes = []
     if golden.age_days > max_age_days:
         notes.append(f"accepted {golden.age_days:.0f} days ago; look whether it is still what is wanted")
@@ -341,23 +343,41 @@ def _told(action: str, golden: Golden) -> None:
     """Enter it into the store, if there is one: retention keeps what a golden names, and the audit who changed it."""
     with contextlib.suppress(errors.StoreError):
         store, _ = ledger_of(None)
+        if store is not None:
+            _enter(store, golden)
+            write_audit(store, action, golden.name, reason=golden.reason, details={"key": golden.key})
+
+
+def _noted(golden: Golden) -> None:
+    """Enter what was recorded elsewhere, so that this store keeps the run and the data of it, too."""
+    import sqlalchemy as sa
+
+    from outsample.store.schema import golden as table
+
+    with contextlib.suppress(errors.StoreError):
+        store, _ = ledger_of(None)
         if store is None:
             return
-        import sqlalchemy as sa
+        with store.connect() as connection:
+            known = connection.execute(sa.select(table.c.id).where(table.c.result_key == golden.key).limit(1)).first()
+        if known is None:
+            _enter(store, golden)
 
-        from outsample.store.schema import golden as table
 
-        row = {
-            "id": str(uuid.uuid4()),
-            "name": golden.name,
-            "result_key": golden.key,
-            "snapshot_id": golden.snapshot_id,
-            "document": {"metrics": golden.document["metrics"]},
-            "reason": golden.reason,
-            "approved_by": golden.approved_by,
-            "created_at": golden.created_at,
-        }
-        database = default_store()
-        with database.begin() as connection:
-            connection.execute(sa.insert(table).values(**row))
-        write_audit(database, action, golden.name, reason=golden.reason, details={"key": golden.key})
+def _enter(store: Store, golden: Golden) -> None:
+    import sqlalchemy as sa
+
+    from outsample.store.schema import golden as table
+
+    row = {
+        "id": str(uuid.uuid4()),
+        "name": golden.name,
+        "result_key": golden.key,
+        "snapshot_id": golden.snapshot_id,
+        "document": {"metrics": golden.document["metrics"]},
+        "reason": golden.reason,
+        "approved_by": golden.approved_by,
+        "created_at": golden.created_at,
+    }
+    with store.begin() as connection:
+        connection.execute(sa.insert(table).values(**row))

@@ -86,7 +86,7 @@ def enqueue(database: Database, values: Mapping[str, Any], *, force: bool = Fals
         kept = {name: values[name] for name in ("backend", "priority", "job_timeout", "memory_limit_mb", "config")}
         again = (
             sa.update(jobs)
-            .where(jobs.c.job_id == values["job_id"], jobs.c.status.in_(ended))
+            .where(jobs.c.job_id == values["job_id"], sa.or_(jobs.c.status.in_(ended), jobs.c.purging_at.is_not(None)))
             .values(**kept, **fresh, attempt=jobs.c.attempt + 1)
             .returning(jobs.c.id)
         )
@@ -96,7 +96,7 @@ def enqueue(database: Database, values: Mapping[str, Any], *, force: bool = Fals
 def _fresh(moment: datetime.datetime) -> dict[str, object]:
     """A row as it is before anybody has run it."""
     empty = ("not_before", "started_at", "completed_at", "worker_id", "lease_until", "result_key", "result_path")
-    ended = ("error_category", "error_message", "peak_memory_mb", "cpu_seconds", "wall_seconds")
+    ended = ("error_category", "error_message", "peak_memory_mb", "cpu_seconds", "wall_seconds", "purging_at")
     return {
         **dict.fromkeys((*empty, *ended)),
         "status": "pending",

@@ -30,11 +30,12 @@ from outsample.jobs.states import Ending, finish, give_back, heartbeat, note_pea
 from outsample.jobs.table import asked_to_cancel
 from outsample.store import Store
 from outsample.store.files import write_text
+from outsample.store.retention import retain
 
 __all__ = ["Options", "Supervisor", "folder_of", "healthy", "worker_name"]
 
 _log = logging.getLogger(__name__)
-HEARTBEAT, WATCH, KEEP = 5.0, 0.2, 3.0
+HEARTBEAT, WATCH, KEEP, RETAIN = 5.0, 0.2, 3.0, 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ class Supervisor:
         self._store, self._source, self._options, self._url = store, source, options, url
         self._children: list[Child] = []
         self._stopping = False
-        self._next = dict.fromkeys(("heartbeat", "watch", "keep"), 0.0)
+        self._next = dict.fromkeys(("heartbeat", "watch", "keep", "retain"), 0.0)
         self._busy = time.monotonic()
         self._failed_starts, self._hold = 0, 0.0
         self._root = folder_of(store)
@@ -194,6 +195,14 @@ class Supervisor:
         if self._due("keep", KEEP):
             reap(self._store)
             self._source.keep()
+        if self._due("retain", RETAIN):
+            self._retain()
+
+    def _retain(self) -> None:
+        """Remove what the setting `store.retention_days` says is old; without it nothing."""
+        done = retain(self._store)
+        if done is not None and (done.keys or done.jobs):
+            _log.info("Retention removed %d results and %d jobs: %d bytes.", len(done.keys), len(done.jobs), done.bytes)
 
     def _working(self) -> list[Child]:
         return [child for child in self._children if child.claim is not None]

@@ -21,6 +21,9 @@ _PREFIX = "OUTSAMPLE_"
 # Short names from before there were sections; the long ones are OUTSAMPLE_<SECTION>__<KEY>.
 _SHORT = {
     "OUTSAMPLE_STORE": "store.url",
+    "OUTSAMPLE_ARTEFACTS": "store.artefacts",
+    "OUTSAMPLE_STORE_MAX_BYTES": "store.max_bytes",
+    "OUTSAMPLE_ROLE": "store.role",
     "OUTSAMPLE_DATASET": "dataset",
     "OUTSAMPLE_PROGRESS": "output.progress",
     "OUTSAMPLE_FEE_RATIO": "execution.fee_ratio",
@@ -84,8 +87,9 @@ def load_settings(
     ----------
     environ : mapping, optional
         Instead of ``os.environ``. Read: OUTSAMPLE_<SECTION>__<KEY>, and the short names OUTSAMPLE_STORE,
-        OUTSAMPLE_DATASET, OUTSAMPLE_PROGRESS, OUTSAMPLE_FEE_RATIO, OUTSAMPLE_TAX_RATIO, OUTSAMPLE_LOG,
-        OUTSAMPLE_REDIS_URL. An empty value counts as not set.
+        OUTSAMPLE_ARTEFACTS, OUTSAMPLE_STORE_MAX_BYTES, OUTSAMPLE_ROLE, OUTSAMPLE_DATASET, OUTSAMPLE_PROGRESS,
+        OUTSAMPLE_FEE_RATIO, OUTSAMPLE_TAX_RATIO, OUTSAMPLE_LOG, OUTSAMPLE_REDIS_URL. An empty value counts as
+        not set.
     file : path, optional
         Instead of what `settings_file` finds.
     overrides : mapping, optional
@@ -310,6 +314,7 @@ def _allowed(hint: object) -> str:
     words = [names[kind] for kind in kinds if kind in names] or [
         f"one of {', '.join(str(kind) for kind in kinds if kind is not type(None))}"
     ]
+    words[0] += "".join(f" or {item}" for kind in kinds for item in typing.get_args(kind))
     low = high = ""
     for item in _metadata(hint):
         for name, mark in (("ge", "["), ("gt", "(")):

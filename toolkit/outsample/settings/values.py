@@ -86,6 +86,9 @@ class OutputSettings:
     """Section ``output``."""
 
     progress: Annotated[bool, Text("show progress displays")] = True
+    qlib_reports: Annotated[
+        bool | Literal["auto"], Text("keep Qlib's reports with each result; auto: where Qlib is installed")
+    ] = "auto"
     log: Annotated[Literal["text", "json"], Text("form of log lines of the command line")] = "text"
     level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Text("least important log lines that are shown")] = (
         "WARNING"
@@ -98,6 +101,23 @@ class StoreSettings:
     """Section ``store``."""
 
     url: Annotated[str | None, Text('URL of the store; "none": no store; unset: SQLite in the user\'s folder')] = None
+    artefacts: Annotated[
+        str | None, Text("folder of artefacts and snapshots; unset: beside an SQLite file, else the user's folder")
+    ] = None
+    compression: Annotated[Literal["snappy", "zstd", "gzip", "none"], Text("of the Parquet files of a result")] = (
+        "snappy"
+    )
+    max_bytes: Annotated[
+        int | None, Interval(ge=1, le=10**15), Text("bytes that all artefacts may take; unset: no limit")
+    ] = None
+    retention_days: Annotated[
+        int | None,
+        Interval(ge=1, le=36_500),
+        Text("supervisors of jobs remove older results, never what a golden result names; unset: none"),
+    ] = None
+    role: Annotated[Literal["viewer", "runner", "admin"], Text("what this user may do: bookkeeping, no protection")] = (
+        "admin"
+    )
     __pydantic_config__: ClassVar[Mapping[str, Any]] = _FORBID
 
 

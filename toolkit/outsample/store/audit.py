@@ -7,14 +7,14 @@ mistakes and not attacks.
 from __future__ import annotations
 
 import datetime
-import os
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from outsample.errors import ConfigError, StoreError
+from outsample.errors import StoreError
+from outsample.settings import load_settings
 from outsample.store.users import current_user
 
 if TYPE_CHECKING:
@@ -26,17 +26,14 @@ ROLES = ("viewer", "runner", "admin")
 
 
 def current_role() -> str:
-    """Return the role of this user: OUTSAMPLE_ROLE; "admin" where it is not set.
+    """Return the role of this user: the setting ``store.role`` (OUTSAMPLE_ROLE); "admin" where it is not set.
 
     Raises
     ------
     ConfigError
-        OUTSAMPLE_ROLE is no role.
+        The setting is no role.
     """
-    role = os.environ.get("OUTSAMPLE_ROLE") or "admin"
-    if role not in ROLES:
-        raise ConfigError(f"OUTSAMPLE_ROLE must be one of {', '.join(map(repr, ROLES))}. Got {role!r}.")
-    return role
+    return load_settings().store_settings.role
 
 
 def may_change(owner: str) -> bool:

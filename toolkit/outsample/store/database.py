@@ -113,19 +113,20 @@ class Database:
     def folder(self) -> Path:
         """Where artefacts and snapshots are.
 
-        OUTSAMPLE_ARTEFACTS, else the folder of an SQLite file, else the user's data folder.
+        The setting ``store.artefacts`` (OUTSAMPLE_ARTEFACTS), else the folder of an SQLite file, else the
+        user's data folder.
 
         A store in memory has a temporary folder, removed with it.
         """
-        given = os.environ.get("OUTSAMPLE_ARTEFACTS")
+        if self.path is None and self.dialect == "sqlite":
+            folder = Path(tempfile.mkdtemp(prefix="outsample-store-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            return folder
+        given = load_settings().store_settings.artefacts
         if given:
             return Path(given).expanduser().absolute()
         if self.path is not None:
             return self.path.absolute().parent
-        if self.dialect == "sqlite":
-            folder = Path(tempfile.mkdtemp(prefix="outsample-store-"))
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-            return folder
         from platformdirs import user_data_path
 
         return user_data_path("outsample")

@@ -18,10 +18,12 @@ from outsample.store.steps import step
 __all__ = [
     "MANIFEST",
     "check_folder",
+    "discard",
     "publish_folder",
     "sha256_of",
     "size_of",
     "sweep",
+    "sync_file",
     "sync_folder",
     "workplace",
     "write_text",
@@ -56,7 +58,8 @@ def publish_folder(folder: Path, target: Path) -> bool:
     After a crash at any moment there is either nothing at `target` or all of it.
     """
     step("manifest")
-    files = {file.name: sha256_of(file) for file in sorted(folder.iterdir())}
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {path.relative_to(folder).as_posix(): sha256_of(path) for path in found}
     write_text(folder / MANIFEST, json.dumps({"format": 1, "files": files}, indent=1) + "\n")
     sync_folder(folder)
     step("rename")
@@ -94,18 +97,38 @@ def check_folder(folder: Path) -> list[str]:
         return [f"{folder / MANIFEST} cannot be read: {error}"]
     found = []
     for name, expected in items:
-        path = folder / Path(name).name
-        if not path.is_file():
+        path = folder / name
+        # A name in a manifest never leads outside of its folder.
+        if {"", ".", ".."} & set(name.split("/")) or "\\" in name:
+            found.append(f"{folder / MANIFEST} has a name that no file has: {name!r}")
+        elif not path.is_file():
             found.append(f"{path} is missing")
         elif sha256_of(path) != expected:
             found.append(f"{path} was changed after it was written")
     return found
 
 
+def discard(root: Path, folder: Path) -> None:
+    """Move a folder to the trash, by one rename, and remove the empty folder above it."""
+    trash = root / "trash" / uuid.uuid4().hex
+    trash.parent.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir():
+        folder.rename(trash)
+        step("moved")
+    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
+
+
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
 
 
 def sync_folder(folder: Path) -> None:

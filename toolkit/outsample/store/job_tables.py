@@ -59,6 +59,7 @@ backtest_jobs = sa.Table(
     sa.Column("peak_memory_mb", sa.Float),
     sa.Column("cpu_seconds", sa.Float),
     sa.Column("wall_seconds", sa.Float),
+    sa.Column("purging_at", UtcDateTime),
     sa.UniqueConstraint("job_id"),
     sa.CheckConstraint("kind in ('backtest', 'sweep', 'walk_forward', 'bootstrap', 'notebook')", name="kind"),
     sa.CheckConstraint("status in ('pending', 'running', 'completed', 'failed', 'cancelled')", name="status"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,8 @@ class Publishing:
         Weights of every bar, or of the bars with trades; "auto": of every bar up to 10 MB.
     max_bytes : int or None
         Refuse when the artefacts of the store would be larger.
+    write_more : callable or None
+        Called with the folder before it is published, to write more into it; no part of the result.
     """
 
     attempt: int = 1
@@ -72,6 +74,7 @@ class Publishing:
     compression: str = "snappy"
     weights: str = "auto"
     max_bytes: int | None = None
+    write_more: Callable[[Path], None] | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in (("compression", COMPRESSIONS), ("weights", ("auto", "full", "rebalance"))):
@@ -122,6 +125,8 @@ def _place(database: Database, outcome: Outcome, target: Path, how: Publishing, 
             step("files")
             _write_files(folder, outcome, how)
             write_text(folder / "origin.json", dumps(_origin(job, how)) + "\n")
+            if how.write_more is not None:
+                how.write_more(folder)
             _check_room(database, folder, how.max_bytes)
             publish_folder(folder, target)
     except OSError as error:

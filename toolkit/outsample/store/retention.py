@@ -9,17 +9,19 @@ from __future__ import annotations
 import datetime
 import re
 import shutil
-import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outsample.errors import ConfigError, StoreError
+from outsample.settings import load_settings
 from outsample.store.audit import may_change, require_runner, write_audit
 from outsample.store.documents import read_document
-from outsample.store.files import MANIFEST, check_folder, sweep
+from outsample.store.files import MANIFEST, check_folder, discard, sweep
+from outsample.store.job_retention import broken_jobs, job_bytes, mark_jobs, old_jobs, remove_job, runs_in_use
 from outsample.store.ledger import Trial, has_trial, record_trial
+from outsample.store.names import restore_names
 from outsample.store.publish import folder_of, published, run_row
 from outsample.store.rows import upsert_run
 from outsample.store.steps import step
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
 
     from outsample.store.database import Database
 
-__all__ = ["Purged", "Rebuilt", "broken_runs", "parse_age", "purge", "rebuild"]
+__all__ = ["Purged", "Rebuilt", "broken_runs", "parse_age", "purge", "rebuild", "retain"]
 
+RUN = "run.json"
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -46,11 +49,14 @@ class Purged:
         Of their artefacts.
     dry_run : bool
         Nothing was removed; this is what would have been.
+    jobs : tuple of str
+        Ids of jobs.
     """
 
     keys: tuple[str, ...]
     bytes: int
     dry_run: bool = False
+    jobs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +71,14 @@ class Rebuilt:
         Folders whose row was there.
     broken : tuple of str
         What is wrong with the others, in words.
+    names : tuple of str
+        Names of datasets that are there again.
     """
 
     restored: tuple[str, ...]
     known: int
     broken: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 def parse_age(text: str | datetime.timedelta) -> datetime.timedelta:
@@ -93,11 +102,18 @@ def parse_age(text: str | datetime.timedelta) -> datetime.timedelta:
     return datetime.timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-def purge(database: Database, older_than: str | datetime.timedelta, *, dry_run: bool = False) -> Purged:
-    """Remove completed and failed runs that are older, with their artefacts.
+def purge(
+    database: Database,
+    older_than: str | datetime.timedelta,
+    *,
+    dry_run: bool = False,
+    keep: Collection[str] = (),
+    most: int | None = None,
+) -> Purged:
+    """Remove completed and failed runs and ended jobs that are older, with their artefacts.
 
-    Never removed: trials, runs of jobs that are pending or running, runs that a golden result names, and
-    other people's runs unless this user is an admin.
+    Never removed: trials, jobs that are pending or running and their runs, runs that a golden result of this
+    store names, and other people's runs and jobs unless this user is an admin.
 
     Parameters
     ----------
@@ -106,6 +122,10 @@ def purge(database: Database, older_than: str | datetime.timedelta, *, dry_run: 
         "90d", "12w", "36h".
     dry_run : bool
         Only say what would be removed.
+    keep : collection of str
+        Further result keys that stay: those of golden results that this store has not heard of.
+    most : int, optional
+        At most so many runs and as many jobs.
 
     Raises
     ------
@@ -113,45 +133,68 @@ def purge(database: Database, older_than: str | datetime.timedelta, *, dry_run: 
     """
     require_runner("remove results")
     limit = datetime.datetime.now(datetime.UTC) - parse_age(older_than)
-    rows = [row for row in _candidates(database, limit) if may_change(row["created_by"])]
+    kept = frozenset(keep) | _golden_keys(database)
+    rows = [row for row in _candidates(database, limit, kept) if may_change(row["created_by"])][:most]
+    jobs = [row for row in old_jobs(database, limit, kept) if may_change(row["created_by"])][:most]
     found = Purged(
         keys=tuple(row["result_key"] for row in rows),
-        bytes=sum(row["artefact_bytes"] or 0 for row in rows),
+        bytes=sum(row["artefact_bytes"] or 0 for row in rows) + sum(job_bytes(database, row) for row in jobs),
         dry_run=dry_run,
+        jobs=tuple(row["job_id"] for row in jobs),
     )
     if dry_run:
         return found
+    # Jobs first: none is left that leads to a run which is gone.
+    mark_jobs(database, found.jobs)
+    for row in jobs:
+        remove_job(database, row)
     _mark(database, found.keys)
     for row in rows:
         _remove(database, row)
     _empty_trash(database.folder)
     sweep(database.folder)
-    if rows:
-        details = {"runs": len(rows), "bytes": found.bytes, "keys": [key[:12] for key in found.keys[:1000]]}
-        write_audit(database, "purge", f"older than {older_than}", details=details)
+    if rows or jobs:
+        details = {"runs": len(rows), "jobs": len(jobs), "bytes": found.bytes}
+        keys = [key[:12] for key in found.keys[:1000]]
+        write_audit(database, "purge", f"older than {older_than}", details={**details, "keys": keys})
     step("purged")
     return found
 
 
-def _candidates(database: Database, limit: datetime.datetime) -> list[dict[str, Any]]:
+def retain(database: Database, *, most: int = 500) -> Purged | None:
+    """Remove what is older than the setting ``store.retention_days``; None: it is not set.
+
+    Parameters
+    ----------
+    database : Database
+    most : int
+        So many at once: whoever calls this has leases to renew.
+    """
+    days = load_settings().store_settings.retention_days
+    return None if days is None else purge(database, datetime.timedelta(days=days), most=most)
+
+
+def _golden_keys(database: Database) -> frozenset[str]:
+    import sqlalchemy as sa
+
+    from outsample.store.schema import golden
+
+    with database.connect() as connection:
+        return frozenset(connection.execute(sa.select(golden.c.result_key).distinct()).scalars())
+
+
+def _candidates(database: Database, limit: datetime.datetime, kept: Collection[str]) -> list[dict[str, Any]]:
     """Rows that may go; those that an interrupted purge marked come first."""
     import sqlalchemy as sa
 
-    from outsample.store.job_tables import backtest_jobs as jobs
     from outsample.store.schema import backtest_runs as runs
-    from outsample.store.schema import golden
 
-    old = sa.and_(
-        runs.c.status.in_(["completed", "failed"]),
-        runs.c.completed_at < limit,
-        runs.c.result_key.not_in(sa.select(golden.c.result_key)),
-    )
-    active = sa.select(jobs.c.job_id).where(jobs.c.status.in_(["pending", "running"]))
-    old = sa.and_(old, runs.c.job_id.not_in(active))
+    ended = (runs.c.status.in_(["completed", "failed"]), runs.c.completed_at < limit)
+    old = sa.and_(*ended, *runs_in_use(limit))
     query = sa.select(runs).where(sa.or_(old, runs.c.purging_at.is_not(None)))
     with database.connect() as connection:
-        rows = connection.execute(query.order_by(runs.c.purging_at, runs.c.created_at)).mappings().all()
-    return [dict(row) for row in rows]
+        rows = connection.execute(query.order_by(runs.c.purging_at.is_(None), runs.c.created_at)).mappings().all()
+    return [dict(row) for row in rows if row["result_key"] not in kept]
 
 
 def _mark(database: Database, keys: tuple[str, ...]) -> None:
@@ -180,7 +223,7 @@ def _remove(database: Database, row: Mapping[str, Any]) -> None:
             return  # somebody published it again
         step("move")
         if row["result_path"]:
-            _discard(database.folder, folder_of(database, row))
+            discard(database.folder, folder_of(database, row))
         step("delete row")
         connection.execute(sa.delete(reports).where(reports.c.result_key == key))
         connection.execute(sa.delete(runs).where(runs.c.result_key == key))
@@ -197,16 +240,6 @@ def _still_marked(connection: sa.Connection, key: str) -> bool:
     return connection.execute(query).scalar() is not None
 
 
-def _discard(root: Path, folder: Path) -> None:
-    trash = root / "trash" / uuid.uuid4().hex
-    trash.parent.mkdir(parents=True, exist_ok=True)
-    if folder.is_dir():
-        folder.rename(trash)
-        step("moved")
-    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
-        folder.parent.rmdir()
-
-
 def _empty_trash(root: Path) -> None:
     step("trash")
     for folder in (root / "trash").glob("*"):
@@ -217,7 +250,7 @@ def _empty_trash(root: Path) -> None:
 
 
 def broken_runs(database: Database) -> list[str]:
-    """Return what is wrong with the artefacts of published runs, in words."""
+    """Return what is wrong with the artefacts of published runs and of jobs, in words."""
     import sqlalchemy as sa
 
     from outsample.store.schema import backtest_runs as runs
@@ -231,13 +264,17 @@ def broken_runs(database: Database) -> list[str]:
         f"{row['name']} ({row['result_key'][:12]}): {text}"
         for row in rows
         for text in check_folder(folder_of(database, row))
-    ]
+    ] + broken_jobs(database)
 
 
 def rebuild(database: Database) -> Rebuilt:
-    """Restore rows (and trials) of runs whose artefacts are there, from their documents; whole folders only."""
+    """Restore names of datasets, and rows and trials of runs whose artefacts are there, from their documents.
+
+    Whole folders only. What had no files is not there again: failed trials, jobs, the audit.
+    """
     require_runner("rebuild the store")
-    restored, broken, known = [], [], 0
+    restored, known = [], 0
+    names, broken = restore_names(database)
     # The last attempt of a job is what counts.
     for manifest in sorted(database.folder.glob(f"results/*/*/{MANIFEST}"), key=_attempt, reverse=True):
         folder = manifest.parent
@@ -245,6 +282,8 @@ def rebuild(database: Database) -> Rebuilt:
         if wrong:
             broken += wrong
             continue
+        if not (folder / RUN).is_file():
+            continue  # tables of a sweep, or a notebook: the job table leads to them
         try:
             row = run_row(folder, folder.relative_to(database.folder))
         except (StoreError, KeyError, TypeError, ValueError) as error:
@@ -255,7 +294,7 @@ def rebuild(database: Database) -> Rebuilt:
             continue
         _restore(database, folder, row)
         restored.append(row["result_key"])
-    return Rebuilt(restored=tuple(restored), known=known, broken=tuple(broken))
+    return Rebuilt(restored=tuple(restored), known=known, broken=tuple(broken), names=tuple(names))
 
 
 def _attempt(manifest: Path) -> tuple[int, str]:

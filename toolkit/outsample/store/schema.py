@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 # The newest revision in `migrations/versions`; a test holds the two together.
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 
 metadata = sa.MetaData(
     naming_convention={

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from outsample.errors import DataMissing, StoreError
 from outsample.store.audit import require_runner, write_audit
+from outsample.store.names import forget_names
 from outsample.store.snapshot_files import read_manifest, read_object, snapshot_path
 from outsample.store.snapshots import dataset_rows
 
@@ -154,6 +155,7 @@ def _forget(database: Database, ids: list[str]) -> list[str]:
     with database.begin() as connection:
         connection.execute(sa.delete(datasets).where(datasets.c.snapshot_id.in_(gone)))
         connection.execute(sa.delete(snapshots).where(snapshots.c.id.in_(gone)))
+    forget_names(database.folder, set(gone))
     return gone
 
 

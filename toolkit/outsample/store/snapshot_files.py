@@ -30,6 +30,7 @@ from outsample.store.steps import step
 __all__ = [
     "check_object",
     "object_path",
+    "place_file",
     "read_frames",
     "read_manifest",
     "read_object",
@@ -71,7 +72,7 @@ def write_frames(root: Path, frames: Mapping[str, pd.DataFrame]) -> tuple[str, d
         target = snapshot_path(root, snapshot)
         if not target.is_file():
             text = json.dumps({"format": 1, "frames": ids}, indent=1, ensure_ascii=False, sort_keys=True)
-            _place(target, text.encode("utf-8") + b"\n")
+            place_file(target, text.encode("utf-8") + b"\n")
         else:
             os.utime(target)
     except OSError as error:
@@ -96,7 +97,7 @@ def write_object(root: Path, frame: pd.DataFrame) -> str:
             raise DataInvalid("A frame does not read back as it is and cannot be kept.")
         step("object")
         # The side-car goes first: a file without one counts as broken, and is written again.
-        _place(_sidecar(target), f"{sha256_of(work)}\n".encode())
+        place_file(_sidecar(target), f"{sha256_of(work)}\n".encode())
         work.replace(target)
         sync_folder(target.parent)
     finally:
@@ -181,7 +182,7 @@ def _hexadecimal(text: str) -> str:
     return text
 
 
-def _place(target: Path, content: bytes) -> None:
+def place_file(target: Path, content: bytes) -> None:
     """Write a small file so that it is there whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.with_name(f".{uuid.uuid4().hex}.tmp")

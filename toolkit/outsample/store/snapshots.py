@@ -12,6 +12,7 @@ import pandas as pd
 from outsample.data import Dataset, load
 from outsample.data.names import check_name
 from outsample.errors import ConfigError, DataInvalid, DataMissing, OutsampleError, StoreError, nearest
+from outsample.store.names import insert_dataset, write_name
 from outsample.store.snapshot_files import object_path, read_frames, write_frames
 from outsample.store.users import current_user
 
@@ -212,20 +213,18 @@ def _save(database: Database, data: Dataset, name: str, said: Mapping[str, Any])
 
 def _insert(database: Database, row: Mapping[str, Any], ids: Mapping[str, str], size: int) -> None:
     import sqlalchemy as sa
-    from sqlalchemy.dialects import postgresql, sqlite
 
-    from outsample.store.schema import datasets, snapshots
+    from outsample.store.schema import datasets
 
     stamp = {"created_at": datetime.datetime.now(datetime.UTC), "created_by": current_user()}
-    insert = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
+    added = {"id": str(uuid.uuid4()), **row, **stamp}
     newest = sa.select(datasets).where(datasets.c.name == row["name"]).order_by(datasets.c.created_at.desc()).limit(1)
     with database.begin() as connection:
-        known = insert(snapshots).values(id=row["snapshot_id"], frame_ids=dict(ids), bytes=size, **stamp)
-        connection.execute(known.on_conflict_do_nothing(index_elements=["id"]))
         last = connection.execute(newest).mappings().first()
         if last is not None and all(last[key] == value for key, value in row.items()):
             return
-        connection.execute(sa.insert(datasets).values(id=str(uuid.uuid4()), **row, **stamp))
+        insert_dataset(connection, added, size, ids)
+    write_name(database.folder, added)
 
 
 def _later(data: Dataset) -> list[str]:

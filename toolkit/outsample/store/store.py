@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 
 from outsample.data import Dataset
-from outsample.errors import ConfigError
 from outsample.pipeline import Outcome
 from outsample.request import Request
 from outsample.research.lookahead import LookaheadReport
@@ -20,7 +18,7 @@ from outsample.store.reports import fetch_report, keep_report
 from outsample.store.rows import query_runs
 from outsample.store.snapshots import dataset_names, keep_dataset, load_dataset, save_dataset
 
-__all__ = ["Store", "max_bytes"]
+__all__ = ["Store"]
 
 
 class Store(Database):
@@ -101,7 +99,7 @@ class Store(Database):
 
     def publish(self, outcome: Outcome, options: Publishing | None = None) -> Path:
         """Write the artefacts of a run and its row, and return the folder; see `outsample.store.publish`."""
-        return publish(self, outcome, options or Publishing(max_bytes=max_bytes()))
+        return publish(self, outcome, options)
 
     def fetch(self, key: str, request: Request) -> Outcome | None:
         """Return the stored outcome of a request, or None if its key is not in the store."""
@@ -151,20 +149,3 @@ class Store(Database):
     def keep_dataset(self, data: Dataset) -> tuple[str, ...]:
         """Keep the data of a run when nothing leads to them; return what went wrong with that."""
         return keep_dataset(self, data)
-
-
-def max_bytes() -> int | None:
-    """Return the largest size of all artefacts: OUTSAMPLE_STORE_MAX_BYTES; None: no limit.
-
-    Raises
-    ------
-    ConfigError
-        It is no whole number of bytes.
-    """
-    text = os.environ.get("OUTSAMPLE_STORE_MAX_BYTES")
-    if not text:
-        return None
-    try:
-        return int(float(text))
-    except ValueError as error:
-        raise ConfigError(f"OUTSAMPLE_STORE_MAX_BYTES must be a number of bytes. Got {text!r}.") from error
