@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 from outsample.cli.common import DONE, FAILED
@@ -125,11 +126,13 @@ def _add_worker(commands: Commands) -> None:
     worker.add_argument("--slots", type=int, default=1, metavar="N", help="jobs at once")
     worker.add_argument("--metrics-port", type=int, metavar="PORT", help="serve Prometheus text here")
     worker.add_argument("--burst", action="store_true", help="end when nothing is left to do")
+    worker.add_argument("--notify", metavar="CMD", help="a program that gets the outcome of each job as JSON on stdin")
     worker.add_argument("--health", action="store_true", help="only say whether a worker on this machine works")
     worker.set_defaults(command=_worker)
 
 
 def _worker(parsed: argparse.Namespace) -> int:
+    from outsample.cli.notifying import tell
     from outsample.jobs.worker import check_health, run_worker
 
     if parsed.health:
@@ -137,7 +140,13 @@ def _worker(parsed: argparse.Namespace) -> int:
         print("healthy" if healthy else "no worker of this machine works")
         return DONE if healthy else FAILED
     queues = [name.strip() for name in parsed.queues.split(",") if name.strip()]
-    return run_worker(queues, slots=parsed.slots, metrics_port=parsed.metrics_port, burst=parsed.burst)
+    return run_worker(
+        queues,
+        slots=parsed.slots,
+        metrics_port=parsed.metrics_port,
+        burst=parsed.burst,
+        on_end=partial(tell, parsed.notify) if parsed.notify else None,
+    )
 
 
 def _add_metrics(commands: Commands) -> None:

@@ -45,7 +45,7 @@ class Child:
         self.claim: Claim | None = None
         self.ready = False
         self.peak_mb = 0.0
-        self.began = 0.0
+        self.began = time.monotonic()
         self._jobs = 0
         self._buffer = b""
         self._folder = root / "tmp" / f"{name}-{uuid.uuid4().hex[:8]}"
@@ -99,9 +99,13 @@ class Child:
         """Whether it has done enough."""
         return self._jobs >= _JOBS
 
+    def late(self, seconds: float) -> bool:
+        """Whether it has been starting for longer than so many seconds."""
+        return self._jobs == 0 and not self.ready and self.seconds > seconds
+
     @property
     def seconds(self) -> float:
-        """Seconds since its job began."""
+        """Seconds since its job began, before the first one since it was started."""
         return time.monotonic() - self.began
 
     def measure(self, limit_mb: float) -> bool:

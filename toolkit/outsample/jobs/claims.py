@@ -38,6 +38,8 @@ class Claim:
         Attempts that were made after transient faults.
     forced : bool
         Computed again although the result is known.
+    created_by : str
+        Who submitted it: what it stores is theirs.
     """
 
     job_id: str
@@ -49,6 +51,7 @@ class Claim:
     memory_limit_mb: int
     retry_count: int
     forced: bool
+    created_by: str
 
 
 @dataclass(frozen=True, kw_only=True)

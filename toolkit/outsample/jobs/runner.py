@@ -44,11 +44,14 @@ def main(arguments: list[str]) -> int:
     # What a library prints must not be taken for an answer.
     channel = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
+    for name in ("JUPYTERHUB_USER", "JPY_USER_INFO"):
+        os.environ.pop(name, None)  # whose server started this says nothing about whose job it is
     with Store.open() as store:
         get_server()
         print("ready", file=channel, flush=True)
         for line in sys.stdin:
             held = Claim(**json.loads(line))
+            os.environ["OUTSAMPLE_USER"] = held.created_by
             perform(store, held)
             print("done", file=channel, flush=True)
     close_server()

@@ -174,7 +174,17 @@ def claim(
 
 
 def _claim_of(row: Mapping[Any, Any]) -> Claim:
-    names = ("job_id", "attempt", "worker_id", "kind", "config", "memory_limit_mb", "retry_count", "forced")
+    names = (
+        "job_id",
+        "attempt",
+        "worker_id",
+        "kind",
+        "config",
+        "memory_limit_mb",
+        "retry_count",
+        "forced",
+        "created_by",
+    )
     return Claim(**{name: row[name] for name in names}, timeout=row["job_timeout"])
 
 

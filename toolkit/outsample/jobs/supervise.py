@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,20 @@ from outsample.settings import load_settings
 __all__ = ["main"]
 
 IDLE_SECONDS = 60.0
+# Others hold the lock for a moment, to see whether somebody has it; only a supervisor holds it for so long.
+_PATIENCE_SECONDS = 2.0
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[bool]:
+    """Give whether this is the one supervisor of the store."""
+    began = time.monotonic()
+    while True:
+        with locked(root) as mine:
+            if mine or time.monotonic() - began > _PATIENCE_SECONDS:
+                yield mine
+                return
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager
@@ -34,6 +49,15 @@ def _wake(root: Path) -> Iterator[int]:
         os.close(pipe)
 
 
+def _seconds(text: str) -> float:
+    """What OUTSAMPLE_JOB_IDLE says; nobody is there to be told that it is no number."""
+    try:
+        return max(float(text or IDLE_SECONDS), 0.0)
+    except ValueError:
+        logging.getLogger(__name__).warning("OUTSAMPLE_JOB_IDLE must be a number of seconds. Got %r.", text)
+        return IDLE_SECONDS
+
+
 def main(arguments: list[str]) -> int:
     """Run the supervisor of the store of OUTSAMPLE_STORE.
 
@@ -43,13 +67,13 @@ def main(arguments: list[str]) -> int:
         Perhaps the seconds after which it ends when there is nothing to do.
     """
     logging.basicConfig(level=logging.WARNING)
-    idle = float(arguments[0] if arguments else os.environ.get("OUTSAMPLE_JOB_IDLE", IDLE_SECONDS))
+    idle = _seconds(arguments[0] if arguments else os.environ.get("OUTSAMPLE_JOB_IDLE", ""))
     slots = load_settings().parallel.workers or os.cpu_count() or 1
     with Store.open() as store:
         root = folder_of(store)
         root.mkdir(parents=True, exist_ok=True)
         while True:
-            with locked(root) as mine:
+            with _alone(root) as mine:
                 if not mine:
                     return 0
                 os.utime(root / "supervisor.lock", (0, 0))  # it has started: the next one may, once this has ended

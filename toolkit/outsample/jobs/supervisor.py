@@ -16,18 +16,19 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import psutil
 
-from outsample.errors import OutsampleError, StoreError
+from outsample.errors import JobError, OutsampleError, StoreError
 from outsample.jobs.children import Child
 from outsample.jobs.sources import Source
-from outsample.jobs.states import Ending, finish, give_back, heartbeat, note_peak, reap
-from outsample.jobs.table import asked_to_cancel
+from outsample.jobs.states import FINAL, Ending, finish, give_back, heartbeat, note_peak, reap
+from outsample.jobs.table import asked_to_cancel, find_job
 from outsample.store import Store
 from outsample.store.files import write_text
 from outsample.store.retention import retain
@@ -35,7 +36,16 @@ from outsample.store.retention import retain
 __all__ = ["Options", "Supervisor", "folder_of", "healthy", "worker_name"]
 
 _log = logging.getLogger(__name__)
-HEARTBEAT, WATCH, KEEP, RETAIN = 5.0, 0.2, 3.0, 600.0
+HEARTBEAT, WATCH, REAP, KEEP, RETAIN = 5.0, 0.2, 1.0, 3.0, 600.0
+# A child that does not say within so many seconds that it is ready is ended; so many in a row are enough.
+START_SECONDS, STARTS = 120.0, 5
+# Results that retention removes at once; while jobs run their leases must not wait for it.
+_MANY, _FEW = 500, 20
+# What `Options.on_end` is told of a job.
+_TOLD = (
+    *("job_id", "kind", "name", "status", "attempt", "created_by", "error_category", "error_message"),
+    *("result_key", "result_path", "wall_seconds", "peak_memory_mb"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +57,17 @@ class Options:
     slots : int
         Jobs at once.
     idle_seconds : float or None
-        It ends after so long without a job; None: never.
+        It ends after so long without a job; None: never. However short that is, it looks for one first.
     wake : int or None
         Descriptor that becomes readable when there may be something to do.
+    on_end : callable, optional
+        Called with what is known of each job that ended here; it must return at once.
     """
 
     slots: int = 1
     idle_seconds: float | None = None
     wake: int | None = None
+    on_end: Callable[[Mapping[str, Any]], None] | None = None
 
 
 def folder_of(store: Store) -> Path:
@@ -83,14 +96,22 @@ class Supervisor:
         self._store, self._source, self._options, self._url = store, source, options, url
         self._children: list[Child] = []
         self._stopping = False
-        self._next = dict.fromkeys(("heartbeat", "watch", "keep", "retain"), 0.0)
-        self._busy = time.monotonic()
+        self._next = dict.fromkeys(("heartbeat", "watch", "reap", "keep"), 0.0)
+        # Not before the jobs that it was started for.
+        self._next["retain"] = time.monotonic() + 30.0
+        self._busy, self._nothing = time.monotonic(), False
         self._failed_starts, self._hold = 0, 0.0
         self._root = folder_of(store)
         self._health = self._root / "workers" / f"{worker_name()}.json"
 
     def run(self) -> None:
-        """Work until the end; jobs that run then are given back."""
+        """Work until the end; jobs that run then are given back.
+
+        Raises
+        ------
+        JobError
+            Child processes cannot be started here.
+        """
         self._root.mkdir(parents=True, exist_ok=True)
         self._health.parent.mkdir(exist_ok=True)
         _sweep(self._root)
@@ -117,11 +138,11 @@ class Supervisor:
         try:
             self._fill()
             self._tend()
+            self._wait(pipe)
         except StoreError as error:
             # The store may be away for a while; leases decide what becomes of the jobs.
             _log.warning("%s", error)
             time.sleep(0.5)
-        self._wait(pipe)
 
     def _replace(self, log: int) -> None:
         """As many children as are needed: one that waits, and one per job."""
@@ -135,6 +156,7 @@ class Supervisor:
         for child in self._children:
             if child.ready and not self._stopping:
                 held = self._source.next()
+                self._nothing = held is None
                 if held is None:
                     return
                 self._busy = time.monotonic()
@@ -148,7 +170,7 @@ class Supervisor:
         # Ids on a queue wake nobody, so they are looked for.
         pause = WATCH if working else (1.0 if wake else 0.1)
         watched: list[int | Child] = [pipe, *wake, *self._children]
-        readable, _, _ = select.select(watched, [], [], pause if not wake or working else 1.0)
+        readable, _, _ = select.select(watched, [], [], pause)
         for item in readable:
             if isinstance(item, Child):
                 self._listen(item)
@@ -163,20 +185,35 @@ class Supervisor:
         if claim is not None and child.claim is None and peak:
             with contextlib.suppress(StoreError):
                 note_peak(self._store, claim, peak)
+        if claim is not None and child.claim is None:
+            self._tell(claim.job_id)
 
     def _clear(self) -> None:
-        """Take note of children that ended."""
-        for child in [child for child in self._children if not child.alive]:
-            child.listen()
+        """Take note of children that ended, or never began."""
+        for child in list(self._children):
+            if child.alive and not child.late(START_SECONDS):
+                continue
+            if child.alive:
+                self._not_started(child, f"it was not ready after {START_SECONDS:.0f} s")
+                continue
+            self._listen(child)
+            how = _how(child.process.returncode)
             if child.claim is not None:
-                self._close(child, "killed", f"The process of this job ended: {_how(child.process.returncode)}.")
-            else:
-                if not child.ready:
-                    # Whatever keeps children from starting is not mended by starting them faster.
-                    self._failed_starts += 1
-                    self._hold = time.monotonic() + min(2.0**self._failed_starts, 30.0)
-                    _log.warning("A child did not start: %s. See the log of the jobs.", _how(child.process.returncode))
+                self._close(child, "killed", f"The process of this job ended: {how}.")
+            elif child.ready:
                 self._drop(child)
+            else:
+                self._not_started(child, how)
+
+    def _not_started(self, child: Child, how: str) -> None:
+        # Whatever keeps children from starting is not mended by starting them faster.
+        self._failed_starts += 1
+        self._hold = time.monotonic() + min(2.0**self._failed_starts, 30.0)
+        log = self._root / "log.txt"
+        _log.warning("A child process did not start: %s. See %s.", how, log)
+        self._drop(child)
+        if self._failed_starts >= STARTS:
+            raise JobError(f"No child process can be started here: {how}.", hint=f"The reason is in {log}.")
 
     def _due(self, what: str, seconds: float) -> bool:
         if time.monotonic() < self._next[what]:
@@ -191,16 +228,23 @@ class Supervisor:
             for child in self._working():
                 if child.claim is not None and not heartbeat(self._store, child.claim):
                     self._drop(child)  # another attempt may be running elsewhere
-            write_text(self._health, json.dumps({"pid": os.getpid(), "backend": self._source.backend}))
+            with contextlib.suppress(OSError):  # a worker that cannot say so is not healthy
+                write_text(self._health, json.dumps({"pid": os.getpid(), "backend": self._source.backend}))
+        if self._due("reap", REAP):
+            for job_id in reap(self._store):
+                self._tell(job_id)
         if self._due("keep", KEEP):
-            reap(self._store)
             self._source.keep()
         if self._due("retain", RETAIN):
             self._retain()
 
     def _retain(self) -> None:
         """Remove what the setting `store.retention_days` says is old; without it nothing."""
-        done = retain(self._store)
+        try:
+            done = retain(self._store, most=_FEW if self._working() else _MANY)
+        except (OutsampleError, OSError) as error:
+            _log.warning("Retention: %s", error)
+            return
         if done is not None and (done.keys or done.jobs):
             _log.info("Retention removed %d results and %d jobs: %d bytes.", len(done.keys), len(done.jobs), done.bytes)
 
@@ -233,7 +277,18 @@ class Supervisor:
             return
         status = "cancelled" if category == "cancelled" else "failed"
         usage = {"wall_seconds": seconds, "peak_memory_mb": peak or None}
-        finish(self._store, claim, Ending(status=status, error_category=category, error_message=message, usage=usage))
+        ending = Ending(status=status, error_category=category, error_message=message, usage=usage)
+        if finish(self._store, claim, ending):
+            self._tell(claim.job_id)
+
+    def _tell(self, job_id: str) -> None:
+        """Pass on how a job ended; a job that is to be tried again has not."""
+        if self._options.on_end is None:
+            return
+        with contextlib.suppress(OutsampleError):
+            row = find_job(self._store, job_id)
+            if row["status"] in FINAL:
+                self._options.on_end({name: row[name] for name in _TOLD})
 
     def _drop(self, child: Child) -> None:
         child.kill()
@@ -241,7 +296,8 @@ class Supervisor:
 
     def _idle(self) -> bool:
         limit = self._options.idle_seconds
-        return limit is not None and time.monotonic() - self._busy > limit
+        # A child that starts may take longer than that; only who has asked for a job knows that there is none.
+        return limit is not None and self._nothing and not self._working() and time.monotonic() - self._busy > limit
 
     def _end(self) -> None:
         for child in list(self._children):

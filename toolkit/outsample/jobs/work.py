@@ -17,7 +17,7 @@ from outsample.api import run_request
 from outsample.archive import Store
 from outsample.batch.retry import Retry, is_transient
 from outsample.classify.failures import failed
-from outsample.errors import JobError, OutsampleError
+from outsample.errors import JobError, OutsampleError, StrategyError
 from outsample.jobs.spec import request_from
 from outsample.jobs.states import Claim, Ending, finish, report_progress, retry_later
 from outsample.report.notebook import run_notebook
@@ -169,10 +169,22 @@ def _notebook(store: Store, held: Claim, progress: Progress) -> Ending:
         write_text(source, json.dumps(kept["text"]))
         out = folder / "out"
         progress(10, "running cells")
-        run_notebook(source, out / kept["name"], parameters=parameters, timeout=held.timeout)
+        here = kept.get("folder")
+        ending = Ending(status="completed")
+        try:
+            run_notebook(
+                source,
+                out / kept["name"],
+                parameters=parameters,
+                timeout=held.timeout,
+                folder=here if here and Path(here).is_dir() else None,
+            )
+        except StrategyError as error:
+            # Its page explains what failed, so it is kept too.
+            ending = _ending_of(error)
         target = _target(store, held)
         publish_folder(out, target)
-    return Ending(status="completed", result_path=str(target.relative_to(store.folder)))
+    return dataclasses.replace(ending, result_path=str(target.relative_to(store.folder)))
 
 
 def _target(store: Store, held: Claim) -> Path:
