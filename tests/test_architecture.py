@@ -21,7 +21,7 @@ LAYERS: list[list[str]] = [
     ["research", "alpha"],
     ["store", "interop", "report"],
     ["house", "keeping", "known", "trials", "saving", "shown", "asking", "studies", "montecarlo", "result", "comparison", "api"],
-    ["differences", "explain", "archive", "golden", "bundle", "batch", "backtester", "doctor", "jobs", "guards"],
+    ["differences", "explain", "archive", "golden", "bundle", "batch", "backtester", "doctor", "jobs", "queued", "guards"],
     ["notebook", "cli", "testing", "pytest_plugin", "widgets", "__main__"],
 ]
 RANK = {name: (layer, place) for layer, names in enumerate(LAYERS) for place, name in enumerate(names)}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from outsample.errors import ConfigError, DataMissing, OutsampleError, ValidationError
 from outsample.strategy import Strategy
-from outsample.strategy.cells import notebook_cells
+from outsample.strategy.cells import backtest_cells
 
 __all__ = ["LARGEST_FILE", "LARGEST_SOURCE", "Entry", "gather", "meta_of"]
 
@@ -36,6 +36,13 @@ class Entry:
         Where it came from; empty for a value.
     meta : mapping of str to str
         From ``# meta: key=value`` comments and from the caller, who wins.
+    line : str
+        What stands behind ``%%backtest`` of its cell.
+    options : mapping, optional
+        Of this strategy alone, over those of the batch: what `run_many` takes, and ``policy``. None: nobody has
+        read `line`; if it has options, the row says that they were not applied.
+    notes : tuple of str
+        Warnings of its row.
     """
 
     name: str
@@ -44,6 +51,9 @@ class Entry:
     file: str = ""
     cell: str = ""
     meta: Mapping[str, str] = field(default_factory=dict)
+    line: str = ""
+    options: Mapping[str, object] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -120,10 +130,13 @@ def _of_file(path: Path) -> list[Entry]:
     try:
         text = _read(path)
         if path.suffix == ".ipynb":
-            cells = list(notebook_cells(path))
+            cells = list(backtest_cells(path))
             if not cells:
                 raise DataMissing(f"{path.name} has no %%backtest cell.")
-            return [_of_source(source, name, file=str(path), cell=name) for name, source in cells]
+            return [
+                dataclasses.replace(_of_source(cell.source, cell.name, file=str(path), cell=cell.name), line=cell.line)
+                for cell in cells
+            ]
     except OutsampleError as error:
         return [Entry(name=path.stem or str(path), error=error, file=str(path))]
     return [_of_source(text, path.stem, file=str(path))]

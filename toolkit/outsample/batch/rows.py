@@ -191,7 +191,7 @@ def row_of_result(
         cached=execution is None,
         stages=stages,
         shape=result.outcome.positions.frame.shape,
-        warnings=result.warnings,
+        warnings=(*_notes(entry), *result.warnings),
     )
 
 
@@ -221,11 +221,20 @@ def row_of_error(
         **_usage(execution),
         stages=stages or {},
         shape=shape,
+        warnings=_notes(entry),
     )
 
 
 def _identity(entry: Entry) -> dict[str, Any]:
     return {"name": entry.name, "file": entry.file, "cell": entry.cell, "meta": dict(entry.meta)}
+
+
+def _notes(entry: Entry) -> tuple[str, ...]:
+    """Notes of the entry; options of a cell line that nobody has read are said, not left out in silence."""
+    words = entry.line.split()
+    if entry.options is not None or not any(word.startswith("-") for word in words):
+        return entry.notes
+    return (*entry.notes, f"The options of its cell line were not applied: {entry.line}")
 
 
 def _usage(execution: ExecutionResult | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from outsample import api, errors
 from outsample.batch.capacity import capacity_of
@@ -26,7 +26,7 @@ from outsample.logs import span
 from outsample.metrics import Metrics
 from outsample.model import ErrorCategory, ExecutionResult, Status, Verdict
 from outsample.pipeline import Executor, execute
-from outsample.request import Request
+from outsample.request import Request, request_key
 from outsample.result import Result
 from outsample.settings import load_settings
 from outsample.store import Store
@@ -48,6 +48,9 @@ class Components:
     ----------
     executor : callable
         (request, cancel) -> ExecutionResult.
+    run : callable
+        Request -> Result, with the keywords of `outsample.api.run_request`; another one may run it elsewhere
+        (`outsample.queued.through_queue`), and then nothing calls `executor`.
     extract : callable
         Result -> Metrics.
     success : callable
@@ -60,6 +63,7 @@ class Components:
     """
 
     executor: Executor = execute
+    run: Callable[..., Result] = api.run_request
     extract: Callable[[Result], Metrics] = lambda result: result.metrics
     success: Callable[..., Verdict] = classify_success
     error: Callable[[BaseException], ErrorCategory] = classify_error
@@ -160,12 +164,17 @@ def run_many(  # noqa: PLR0913 - pinned by the public interface
 _REQUEST_NAMES = ("alpha", "benchmark", "conventions", "engine", "params", "seed")
 
 
-def _maker(data: Dataset, policy: SandboxPolicy, options: Mapping[str, object]) -> Callable[[Strategy], Request]:
-    named: dict[str, Any] = {name: options[name] for name in _REQUEST_NAMES if name in options}
-    of_sim = {name: value for name, value in options.items() if name not in _REQUEST_NAMES}
+class _Make(Protocol):
+    def __call__(self, strategy: Strategy, own: Mapping[str, object] | None = None) -> Request:
+        """Return the request of a strategy; `own` are options of it alone."""
 
-    def make(strategy: Strategy) -> Request:
-        return api.make_request(strategy, data, options=of_sim, sandbox=policy, **named)
+
+def _maker(data: Dataset, policy: SandboxPolicy, options: Mapping[str, object]) -> _Make:
+    def make(strategy: Strategy, own: Mapping[str, object] | None = None) -> Request:
+        given: dict[str, Any] = {**options, **(own or {})}
+        limits = given.pop("policy", policy)
+        named = {name: given.pop(name) for name in _REQUEST_NAMES if name in given}
+        return api.make_request(strategy, data, options=given, sandbox=limits, **named)
 
     return make
 
@@ -175,7 +184,7 @@ class _Job:
     """What is the same for every strategy of a batch, and what is done with one."""
 
     data: Dataset
-    make: Callable[[Strategy], Request]
+    make: _Make
     run: Mapping[str, Any]
     parts: Components
 
@@ -187,11 +196,15 @@ class _Job:
             if entry.strategy is None:
                 assert entry.error is not None
                 raise entry.error
-            request = self.make(entry.strategy)
+            request = self.make(entry.strategy, entry.options)
             seconds = time.perf_counter() - began
             executor = functools.partial(self._execute, entry, executions)
-            result = api.run_request(request, execute=executor, cancel=stop, **self.run)
-            return self._done(place, entry, result, executions, seconds)
+            try:
+                result = self.parts.run(request, execute=executor, cancel=stop, **self.run)
+            finally:
+                # Also of one that failed: it is a trial like the others.
+                notes = _keep_meta(self.run["store"], request, entry)
+            return self._done(place, dataclasses.replace(entry, notes=entry.notes + notes), result, executions, seconds)
         except errors.OutsampleError as error:
             return self._failed(place, entry, error, executions)
         except Exception as error:  # noqa: BLE001 - named INTERNAL and logged with its traceback
@@ -231,6 +244,8 @@ class _Job:
         thresholds = result.outcome.request.thresholds
         verdict = self.parts.success(self.parts.extract(result), thresholds=thresholds)
         execution = _last(executions)
+        if execution is None and "attempts" in result.usage:  # it ran elsewhere, and not long ago
+            execution = dataclasses.replace(result.outcome.execution, attempts=result.usage["attempts"])
         passed = dict(result.usage["stages"])
         if execution is None:  # known: the seconds of those stages were spent another time
             passed = {name: passed[name] for name in ("look-ahead", "store") if name in passed}
@@ -256,6 +271,18 @@ def _is_fault(execution: ExecutionResult) -> bool:
 
 def _worth_another(error: BaseException) -> bool:
     return isinstance(error, errors.SandboxCrashed) or is_transient(error)
+
+
+def _keep_meta(store: Store | bool | None, request: Request, entry: Entry) -> tuple[str, ...]:
+    """Keep what ``# meta:`` says with the run in the store; return what went wrong with that."""
+    ledger = ledger_of(store)[0] if entry.meta else None
+    if ledger is None:
+        return ()
+    try:
+        ledger.keep_meta(request_key(request), entry.meta)
+    except errors.StoreError as error:
+        return (f"The meta values of this run are not kept: {error}",)
+    return ()
 
 
 def _last(executions: list[ExecutionResult]) -> ExecutionResult | None:

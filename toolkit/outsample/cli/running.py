@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from outsample.errors import ConfigError
 
 if TYPE_CHECKING:
-    from outsample.batch import Entry, Retry
+    from outsample.batch import Components, Entry
     from outsample.cli.common import Commands
     from outsample.config import SandboxPolicy
     from outsample.settings import Settings
@@ -28,7 +28,8 @@ def add(commands: Commands) -> None:
         help="backtest strategy files",
         description="Backtest strategies: .py files, the %%backtest cells of .ipynb files, and folders of them.",
         epilog="Example: outsample run strategies/ --data sample --parallel 4 --json out.json --html report.html. "
-        "Exit codes: 0 all executed, 1 some failed, 2 could not run, 130 interrupted.",
+        "The options of a cell line count below those of the command; what a batch leaves out of them is said in "
+        "the row. Exit codes: 0 all executed, 1 some failed, 2 could not run, 130 interrupted.",
         allow_abbrev=False,
     )
     run.add_argument("paths", nargs="+", metavar="PATH", help="a .py or .ipynb file, or a folder of them")
@@ -38,6 +39,8 @@ def add(commands: Commands) -> None:
     add_run_options(run)
     run.add_argument("--meta", action="append", default=[], metavar="K=V", help="a value for every row of the report")
     run.add_argument("--retry", type=int, metavar="N", help="further attempts after faults of the machine")
+    run.add_argument("--queue", choices=["high", "normal", "low"], help="run as background jobs, and wait for them")
+    run.add_argument("--job-timeout", type=float, metavar="S", help="with --queue: seconds for each job")
     run.add_argument("--config", metavar="FILE", help="settings file instead of outsample.yaml")
     run.add_argument("--json", metavar="FILE", help="write the report as JSON")
     run.add_argument("--markdown", metavar="FILE", help="write the report as Markdown")
@@ -55,27 +58,34 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _run_with(parsed: argparse.Namespace, settings: Settings) -> int:
-    from outsample.batch import Components, gather, run_many
-    from outsample.cli.showing import Show, notify
+    from outsample.batch import gather, run_many
+    from outsample.cli.cells import dataset_of, with_lines
+    from outsample.cli.notifying import tell
+    from outsample.cli.showing import Show, outcome_of
     from outsample.notebook.arguments import modules_of, options_of, parameters
 
+    if parsed.job_timeout is not None and not parsed.queue:
+        raise ConfigError("--job-timeout is an option of --queue.")
     if parsed.limit is not None and parsed.limit < 1:
         raise ConfigError(f"--limit must be a whole number >= 1. Got {parsed.limit}.")
     meta = {name: str(value) for name, value in parameters(parsed.meta).items()}
     entries = gather([Path(path) for path in parsed.paths], recursive=parsed.recursive, meta=meta)[: parsed.limit]
     if parsed.use:
         entries = [_with_modules(entry, modules_of(parsed.use)) for entry in entries]
+    data = parsed.data or dataset_of(entries) or settings.dataset
+    policy = _policy(parsed, settings)
+    entries = with_lines(entries, parsed, data=data, policy=policy)
     named = {name: getattr(parsed, name) for name in ("alpha", "benchmark") if getattr(parsed, name, None) is not None}
     with Show(parsed, entries, progress=settings.progress) as show:
         report = run_many(
             entries,
-            parsed.data or settings.dataset,
+            data,
             parallel=parsed.parallel,
-            policy=_policy(parsed, settings),
+            policy=policy,
             on_result=show.finished,
             lookahead=False if parsed.no_lookahead else "auto",
             use_cache=not parsed.no_cache,
-            components=Components(retry=_retry(parsed, settings)),
+            components=_components(parsed, settings),
             params=parameters(parsed.params),
             engine=parsed.engine,
             seed=parsed.seed,
@@ -83,7 +93,7 @@ def _run_with(parsed: argparse.Namespace, settings: Settings) -> int:
         )
     code = show.report(report)
     if parsed.notify:
-        notify(parsed.notify, report, code)
+        tell(parsed.notify, outcome_of(report, code))
     return code
 
 
@@ -100,8 +110,14 @@ def _policy(parsed: argparse.Namespace, settings: Settings) -> SandboxPolicy:
     return dataclasses.replace(settings.batch_policy(), **given)
 
 
-def _retry(parsed: argparse.Namespace, settings: Settings) -> Retry:
-    from outsample.batch import Retry
+def _components(parsed: argparse.Namespace, settings: Settings) -> Components:
+    from outsample.batch import Components, Retry
 
     retry = Retry(**dataclasses.asdict(settings.retry))
-    return retry if parsed.retry is None else dataclasses.replace(retry, attempts=parsed.retry + 1)
+    parts = Components(retry=retry if parsed.retry is None else dataclasses.replace(retry, attempts=parsed.retry + 1))
+    if not parsed.queue:
+        return parts
+    from outsample.queued import category_of, through_queue
+
+    run = through_queue(priority=parsed.queue, timeout=parsed.job_timeout)
+    return dataclasses.replace(parts, run=run, error=category_of)

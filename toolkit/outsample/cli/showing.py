@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from outsample.cli.common import CANNOT_RUN, COULD_NOT_RUN, DONE, FAILED
-from outsample.cli.notifying import tell
 
 if TYPE_CHECKING:
     from outsample.batch import BatchReport, Entry, Finished
     from outsample.result import Result
 
-__all__ = ["INTERRUPTED", "Show", "notify"]
+__all__ = ["INTERRUPTED", "Show", "outcome_of"]
 
 INTERRUPTED = 130
 # In a larger batch a failure is one line; the report has the rest.
@@ -107,7 +106,6 @@ class Show:
         return FAILED if report.failed else DONE
 
 
-def notify(command: str, report: BatchReport, code: int) -> None:
-    """Run a command with the summary as JSON on its input."""
-    level = report.verdict.level.name
-    tell(command, {"exit_code": code, "ended": report.ended, "level": level, **report.summary})
+def outcome_of(report: BatchReport, code: int) -> dict[str, object]:
+    """Return what ``--notify`` tells of a run: the summary, the exit code, how it ended."""
+    return {"exit_code": code, "ended": report.ended, "level": report.verdict.level.name, **report.summary}

@@ -103,11 +103,14 @@ def query_runs(
     since: object = None,
     order_by: str = "-created_at",
     limit: int = 100,
+    keys: sa.Select[Any] | None = None,
 ) -> pd.DataFrame:
-    """Return recorded runs, one row per result key."""
+    """Return recorded runs, one row per result key; with `keys`, only those that this query gives."""
     from outsample.store.schema import backtest_runs as runs
 
     query = runs_statement(name=name, since=since, order_by=order_by, limit=limit)
+    if keys is not None:
+        query = query.where(runs.c.result_key.in_(keys))
     with database.connect() as connection:
         rows = connection.execute(query).mappings().all()
     return pd.DataFrame([dict(row) for row in rows], columns=[column.name for column in runs.c])

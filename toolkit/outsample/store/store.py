@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +12,7 @@ from outsample.pipeline import Outcome
 from outsample.request import Request
 from outsample.research.lookahead import LookaheadReport
 from outsample.store.database import Database
+from outsample.store.labels import fetch_meta, keep_meta, keys_with
 from outsample.store.ledger import Trial, TrialCount, count_trials, has_trial, read_trials, record_trial
 from outsample.store.publish import Publishing, compare, fetch_outcome, publish, published
 from outsample.store.reports import fetch_report, keep_report
@@ -74,7 +75,13 @@ class Store(Database):
         return count_trials(self, scope, value)
 
     def runs(
-        self, *, name: str | None = None, since: object = None, order_by: str = "-created_at", limit: int = 100
+        self,
+        *,
+        name: str | None = None,
+        since: object = None,
+        order_by: str = "-created_at",
+        limit: int = 100,
+        meta: Mapping[str, str] | None = None,
     ) -> pd.DataFrame:
         """Return recorded runs, one row per result key.
 
@@ -87,13 +94,16 @@ class Store(Database):
         order_by : str
             A column; with a leading minus, the largest first. Runs where it is undefined are left out.
         limit : int
+        meta : mapping of str to str, optional
+            Only runs of strategies with these ``# meta:`` values.
 
         Raises
         ------
         ConfigError
             `order_by` is no column.
         """
-        return query_runs(self, name=name, since=since, order_by=order_by, limit=limit)
+        keys = None if meta is None else keys_with(meta)
+        return query_runs(self, name=name, since=since, order_by=order_by, limit=limit, keys=keys)
 
     # -- results
 
@@ -131,6 +141,20 @@ class Store(Database):
     def keep_report(self, key: str, lookahead: bool | str, report: LookaheadReport) -> None:
         """Keep the look-ahead report of a result."""
         keep_report(self, key, str(lookahead), report)
+
+    def keep_meta(self, key: str, meta: Mapping[str, str]) -> None:
+        """Keep what ``# meta:`` says of a run, over what was kept of it before.
+
+        Raises
+        ------
+        StoreError
+            It cannot be written.
+        """
+        keep_meta(self, key, meta)
+
+    def meta(self, key: str) -> dict[str, str]:
+        """Return what ``# meta:`` said of a run; empty where nothing did."""
+        return fetch_meta(self, key)
 
     # Datasets, as outsample.data.SnapshotSource asks for them.
 
