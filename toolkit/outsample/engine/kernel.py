@@ -48,9 +48,11 @@ def _solve(equity, blocked, leverage, after_cost, n, active, moves, value, want,
     for a in range(n):
         if moves[a]:
             gross += abs(want[active[a]])
+    if gross == 0.0:  # everything is sold: no target depends on m
+        return equity
     if not after_cost:
         room = max(leverage * equity - blocked, 0.0)
-        return equity if gross * equity <= room or gross == 0.0 else room / gross
+        return equity if gross * equity <= room else room / gross
     slope, shift = 1.0, 0.0
     for attempt in range(2):
         if attempt == 1:
@@ -73,7 +75,7 @@ def _solve(equity, blocked, leverage, after_cost, n, active, moves, value, want,
             if step <= 1e-16 * equity:  # from above: a step back is rounding
                 break
         m = max(m, 0.0)
-        if gross == 0.0 or gross * m + blocked <= leverage * m * (1.0 + 1e-12) or (blocked == 0.0):
+        if gross * m + blocked <= leverage * m * (1.0 + 1e-12) or (blocked == 0.0):
             return m
     return m
 
@@ -303,6 +305,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
         sums = np.zeros(2)  # cash, and everything earned since the start
         sums[0] = rates[12]
         capital, equities, cashes, sizes = rates[12], out[0], out[1], out[2]
+        offset = np.uint64(first)  # an index without a sign needs no check for places from the end
         out[0, 0], out[1, 0], out[2, 0] = rates[12], rates[12], 0.0
         n_decisions = len(fill_bars)
         gains, chunk = np.empty(last - first + 1), 1 << 30
@@ -574,7 +577,7 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                     end = min(end, delisted[i])
                     held, before, money, earned, base = units[i], mark[i], sums[0], sums[1], equity
                     size, begun = abs(held), t
-                    for b in range(t + 1, end):
+                    for b in range(np.uint64(t + 1), np.uint64(end)):
                         price = close[b, i]
                         worth = money + held * price
                         if not worth > _TINY * capital:  # ruin, or no price
@@ -583,8 +586,8 @@ def make_kernel(*, stops: bool) -> Callable[..., object]:
                         gap = abs(capital + earned - worth)
                         if gap > residual * worth and gap > residual * base:
                             residual = gap / max(worth, base)
-                        equities[b - first], cashes[b - first], sizes[b - first] = worth, money, size * price
-                        before, base, t = price, worth, b
+                        equities[b - offset], cashes[b - offset], sizes[b - offset] = worth, money, size * price
+                        before, base, t = price, worth, t + 1
                     sums[1], mark[i] = earned, before
                     if t > begun:
                         missing[i] = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,6 +76,25 @@ class Market:
             return self.close
         self.need(("open",) if which == "open" else ("open", "high", "low"), f"trade_at_price={which!r}")
         return self.open if which == "open" else (self.open + self.high + self.low + self.close) / 4.0
+
+    def has_dates(self, index: pd.Index) -> bool:
+        """Whether an index holds exactly the bars, in whatever unit; checks nothing else and copies nothing."""
+        if not isinstance(index, pd.DatetimeIndex) or len(index) != len(self.dates) or index.tz != self.dates.tz:
+            return False
+        return bool(np.array_equal(index.asi8, self._stamps(index.unit)))
+
+    def _stamps(self, unit: str) -> np.ndarray:
+        """Return the bars in a unit; they are converted once."""
+        if unit not in self._converted:
+            self._converted[unit] = np.empty(0, dtype=np.int64)
+            dates = self.dates.as_unit(unit)  # type: ignore[arg-type]
+            if dates.equals(self.dates):  # nothing was rounded
+                self._converted[unit] = dates.asi8
+        return self._converted[unit]
+
+    @functools.cached_property
+    def _converted(self) -> dict[str, np.ndarray]:
+        return {}
 
     def need(self, names: tuple[str, ...], why: str) -> None:
         """Raise DataMissing when one of these tables is not there."""

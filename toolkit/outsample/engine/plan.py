@@ -85,17 +85,7 @@ def table_of(positions: object, market: Market, what: str = "position") -> Table
             hint="One row per decision date, one column per symbol.",
         )
     warnings: list[str] = []
-    index = date_index(frame.index, what)
-    if (index.tz is None) != (market.dates.tz is None):
-        warnings.append(
-            f"{what} has {'no' if index.tz is None else 'a'} time zone and the prices have "
-            f"{'none' if market.dates.tz is None else 'one'}; its dates are read as the local time of the bars."
-        )
-    index = as_zone(index, market.dates.tz)
-    for labels, kind in ((index, "date"), (frame.columns, "symbol")):
-        if not labels.is_unique:
-            twice = labels[labels.duplicated()][0]
-            raise DataInvalid(f"{what} has the {kind} {twice!r} twice.", hint=f"Keep one of each {kind}.")
+    index = _index(frame, market, what, warnings)
     values = _values(frame, what)
     if not index.is_monotonic_increasing:
         order = index.argsort()
@@ -149,7 +139,8 @@ def plan_of(table: Table, market: Market, execution: Execution, *, lag: int | No
     if execution.end is None and rows[-1] > bars[-1]:
         late = int((rows > bars[-1]).sum())
         warnings.append(f"{late} rows of position come after the last bar and are not used.")
-    dates, targets = _wanted(table, market, execution, market.dates[last])
+    end = market.dates[last]
+    dates, targets = _wanted(table, market, execution, end)
     fills, counts = fill_bars(dates, bars, execution.lag if lag is None else lag, first)
     waiting = None
     if len(fills) and fills[-1] > last:
@@ -163,7 +154,7 @@ def plan_of(table: Table, market: Market, execution: Execution, *, lag: int | No
             first = max(first, int(fills[holds.argmax()]) - 1)
             keep &= fills > first
     warnings += _like_scores(table, targets)
-    warnings += _stale_weights(table, dates, execution, market.dates[last])
+    warnings += _stale_weights(table, dates, execution, end)
     return Plan(
         first=first,
         last=last,
@@ -226,6 +217,24 @@ def _as_frame(positions: object, market: Market, what: str) -> pd.DataFrame:
         f"{what} is a DataFrame, dates x symbols. Got {type(positions).__name__}.",
         hint="For example data.get('close').average(20) > data.get('close').average(60).",
     )
+
+
+def _index(frame: pd.DataFrame, market: Market, what: str, warnings: list[str]) -> pd.DatetimeIndex:
+    """Dates of the rows in the time zone of the bars; dates and columns are unique."""
+    index = market.dates
+    if not market.has_dates(frame.index):
+        index = date_index(frame.index, what)
+        if (index.tz is None) != (market.dates.tz is None):
+            warnings.append(
+                f"{what} has {'no' if index.tz is None else 'a'} time zone and the prices have "
+                f"{'none' if market.dates.tz is None else 'one'}; its dates are read as the local time of the bars."
+            )
+        index = as_zone(index, market.dates.tz)
+    for labels, kind in ((index, "date"), (frame.columns, "symbol")):
+        if not labels.is_unique:
+            twice = labels[labels.duplicated()][0]
+            raise DataInvalid(f"{what} has the {kind} {twice!r} twice.", hint=f"Keep one of each {kind}.")
+    return index
 
 
 def _values(frame: pd.DataFrame, what: str) -> np.ndarray:

@@ -86,6 +86,24 @@ def target_weights(  # noqa: PLR0913 - the arguments of one kernel
     DataInvalid
         A weight is infinite.
     """
+    if only_changes and member.shape[0] == 0 and len(rows) > 1:
+        # A row that says what the row before says changes nothing, and most rows do.
+        candidates = np.flatnonzero(_news(values, rows))
+        kept, targets = _targets(values, rows[candidates], columns, member, leverage, limit, only_changes=True)
+        return candidates[kept], targets
+    return _targets(values, rows, columns, member, leverage, limit, only_changes=only_changes)
+
+
+def _targets(  # noqa: PLR0913 - the arguments of one kernel
+    values: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    member: np.ndarray,
+    leverage: float,
+    limit: float,
+    *,
+    only_changes: bool,
+) -> tuple[np.ndarray, Targets]:
     room = min(len(rows) * len(columns), _FIRST_ROOM)
     while True:
         names, weights = np.empty(room, dtype=np.int64), np.empty(room)
@@ -101,6 +119,19 @@ def target_weights(  # noqa: PLR0913 - the arguments of one kernel
         )
     n = start[-1]
     return kept, Targets(start=start, names=names[:n].copy(), weights=weights[:n].copy(), divisors=divisors)
+
+
+def _differing_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Whether each row differs from the one before it; NaN differs from everything, the first row too."""
+    found = np.zeros(len(rows), np.bool_)
+    found[0] = True
+    for j in range(values.shape[1]):  # columns are contiguous in memory
+        before = values[rows[0], j]
+        for k in range(1, len(rows)):
+            value = values[rows[k], j]
+            found[k] |= value != before
+            before = value
+    return found
 
 
 def _normalise_rows(  # noqa: C901, PLR0912, PLR0913, PLR0917 - a kernel
@@ -168,4 +199,8 @@ _rows = jit(
         "Array(boolean, 2, 'A', readonly=True), float64, float64, boolean, int64[::1], float64[::1])"
         for kind in ("float64", "boolean")
     ],
+)
+_news = jit(
+    _differing_rows,
+    [f"boolean[::1](Array({kind}, 2, 'A', readonly=True), int64[::1])" for kind in ("float64", "boolean")],
 )
