@@ -1,5 +1,7 @@
 """The self-test, and that it would notice a broken guard."""
 
+import time
+
 import pytest
 
 from outsample.cli import main
@@ -10,9 +12,12 @@ from outsample.guards.trial import Trial
 
 @pytest.mark.slow
 def test_every_guard_works_here(capsys, tmp_path):
-    """At least fifteen flaws, all caught; all twins pass; exit code 0 and a readable table."""
+    """At least fifteen flaws, all caught; all twins pass; exit code 0, a readable table, under a minute."""
     assert len(CHECKS) >= 15
+    assert {"a price changed in a stored snapshot", "a changed parameter"} <= {check.title for check in CHECKS}
+    began = time.monotonic()
     assert main(["selftest", "--html", str(tmp_path / "s.html")]) == 0
+    assert time.monotonic() - began < 5 * 60
     text = capsys.readouterr().out
     assert "[PASSED]" in text
     assert "MISSED" not in text

@@ -6,6 +6,7 @@ import functools
 import math
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pandas as pd
 from outsample.api import backtest
 from outsample.data import Dataset, load
 from outsample.engine import sim
-from outsample.errors import DataInvalid
+from outsample.errors import DataInvalid, StoreError
 from outsample.golden import GoldenStatus, check_golden
 from outsample.golden.actions import golden_of
 from outsample.golden.files import write_golden
@@ -24,6 +25,8 @@ from outsample.research.bootstrap import bootstrap
 from outsample.research.lookahead import check_lookahead
 from outsample.sandbox import run_sandboxed
 from outsample.stats import deflated_sharpe, sharpe_standard_error
+from outsample.store import Store
+from outsample.store.snapshot_files import object_path, write_object
 from outsample.strategy import Strategy
 
 __all__ = ["CHECKS"]
@@ -160,6 +163,23 @@ def _survivors(*, delisted: bool) -> Callable[[], Trial]:
     return run
 
 
+def _snapshot(*, corrupt: bool) -> Trial:
+    """One price of a stored snapshot is replaced, in a file that is well-formed."""
+    # In memory: its files are in a folder of their own, wherever the settings would put them.
+    with tempfile.TemporaryDirectory() as folder, Store.open(":memory:") as store:
+        saved = Dataset.from_frames({"close": _frame()}, name="planted").save("planted", store=store)
+        if corrupt:
+            frame = saved.stored()["close"].copy()
+            frame.iloc[5, 0] *= 1.001
+            other = write_object(Path(folder, "other"), frame)
+            replaced = object_path(store.folder, saved.frame_ids["close"])
+            replaced.chmod(0o644)
+            replaced.write_bytes(object_path(Path(folder, "other"), other).read_bytes())
+            return refused(lambda: load("planted", store=store), code=StoreError.code)
+        same = load("planted", store=store).id == saved.id
+    return Trial(ok=same, said="every file was verified")
+
+
 # -- statistics
 
 
@@ -189,6 +209,29 @@ def _edge() -> Trial:
 def _bootstrap(method: str) -> Callable[[], object]:
     returns = np.random.default_rng(3).normal(0.0004, 0.01, 500)
     return lambda: bootstrap(returns, n_paths=200, method=method)
+
+
+_EDGE = np.where(np.arange(200) < 190, 0.0, 0.01)  # all of the gain on the last ten of 200 bars
+
+
+def _unbiased(gains: np.ndarray) -> bool:
+    """Whether the last ten bars are drawn as often as any others: the mean of their counts within 4 errors."""
+    return bool(abs(gains.mean() - 10.0) < 4.0 * gains.std(ddof=1) / math.sqrt(len(gains)))
+
+
+def _edge_missed() -> Trial:
+    """Blocks that never wrap around draw the ends of the sample too seldom."""
+    rng = np.random.default_rng(6)
+    starts = rng.integers(0, 200 - 20 + 1, (400, 10))
+    drawn = (starts[:, :, None] + np.arange(20)).reshape(400, 200)
+    gains = np.asarray((_EDGE[drawn] > 0.0).sum(axis=1), dtype=np.float64)
+    return Trial(ok=not _unbiased(gains), said=f"the last 10 bars were drawn {gains.mean():.1f} times a path")
+
+
+def _edge_drawn() -> Trial:
+    found = bootstrap(_EDGE, n_paths=400, method="stationary", block=20, seed=6)
+    gains = np.log(np.asarray(found.samples["final_wealth"], dtype=np.float64)) / math.log1p(0.01)
+    return Trial(ok=_unbiased(gains), said=f"the last 10 bars were drawn {gains.mean():.1f} times a path")
 
 
 def _dependence() -> Trial:
@@ -290,12 +333,24 @@ CHECKS: tuple[Check, ...] = (
         flaw=_survivors(delisted=False),
         twin=_survivors(delisted=True),
     ),
+    Check(
+        group="data",
+        title="a price changed in a stored snapshot",
+        flaw=lambda: _snapshot(corrupt=True),
+        twin=lambda: _snapshot(corrupt=False),
+    ),
     Check(group="statistics", title="the best of 200 coin flips", flaw=_selection, twin=_edge),
     Check(
         group="statistics",
         title="a permutation sold as a bootstrap",
         flaw=lambda: refused(_bootstrap("permutation")),
         twin=lambda: accepted(_bootstrap("stationary")),
+    ),
+    Check(
+        group="statistics",
+        title="a bootstrap that forgets the ends of the sample",
+        flaw=_edge_missed,
+        twin=_edge_drawn,
     ),
     Check(group="statistics", title="dependent returns", flaw=_dependence, twin=_independence),
     Check(group="statistics", title="a loss on the first bar", flaw=_first_bar_loss, twin=_no_loss),
