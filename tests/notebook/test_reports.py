@@ -170,24 +170,3 @@ def test_the_batch_report_tells_the_leak(tmp_path, monkeypatch):
     page = (tmp_path / "out.html").read_text(encoding="utf-8")
     for words in ("LOOKAHEAD", "golden_cross", "3 pinned by this report"):
         assert words in page
-
-
-@pytest.mark.notebook
-@pytest.mark.slow
-def test_a_drift_fails_the_regression_report_and_is_explained(tmp_path, monkeypatch, capsys):
-    """Recorded, checked, changed: exit code 1, and the page names the parameter that moved the numbers."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OUTSAMPLE_STORE", str(tmp_path / "store.db"))
-    source = "fast = 20\nclose = data.get('close')\nposition = close.average(fast) > close.average(3 * fast)\n"
-    Path("cross.py").write_text(source)
-    data = "synthetic:4x400?seed=5"
-    assert main(["golden", "record", "cross.py", "--data", data, "--reason", "first"]) == 0
-    command = ["report", str(NOTEBOOKS / "regression_report.ipynb"), "-p", "golden=cross", "-p", "n_paths=0"]
-    assert main([*command, "-o", "same.ipynb"]) == 0
-    assert "the result is what was accepted" in Path("same.html").read_text(encoding="utf-8")
-    Path("cross.py").write_text(source.replace("20", "30"))
-    assert main([*command, "-o", "drifted.ipynb"]) == 1
-    page = Path("drifted.html").read_text(encoding="utf-8")
-    for words in ("DRIFTED", "fast: 20 -&gt; 30", "GoldenDrift", "An Exception was encountered"):
-        assert words in page
-    assert "checking.py" not in page

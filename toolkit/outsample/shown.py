@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
+from outsample.report.data import attached
 from outsample.report.document import Document
 from outsample.report.html import fragment, page
 from outsample.report.text import markdown, plain
@@ -30,9 +32,9 @@ class Shown:
         """Return the report as Markdown."""
         return markdown(self.document(pictures=False))
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002
         document = self.document()
-        bundle = {"text/plain": plain(document), "text/html": fragment(document)}
+        bundle = {"text/plain": plain(document), "text/html": fragment(document), **attached(self)}
         if document.pictures:
             bundle["image/png"] = base64.b64encode(document.pictures[0].png).decode("ascii")
         return bundle

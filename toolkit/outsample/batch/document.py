@@ -41,18 +41,22 @@ def batch_document(
 
 def _summary(summary: Mapping[str, Any]) -> Table:
     wall, cpu, memory = summary["wall_seconds"], summary["cpu_seconds"], summary["peak_memory_mb"]
-    lines = [
-        ("done", f"{count(summary['done'])} of {count(summary['total'])}"),
-        ("executed", f"{count(summary['executed'])} ({percent(summary['rates']['EXECUTED'], 1)})"),
-        *((f"level {name}", count(n)) for name, n in summary["by_level"].items()),
+    measured = [
         ("time of the batch", f"{number(summary['seconds'])} s, {summary['parallel']} at once"),
         ("wall time: total / mean / median / min / max", _times(wall)),
         ("CPU time: total / mean / median / min / max", _times(cpu)),
         ("peak memory: median / max", f"{ratio(memory['median'], 1)} / {ratio(memory['max'], 1)} MiB"),
         ("not in a sandbox", percent(summary["overhead"], 1)),
-        ("time-outs", count(summary["timeouts"])),
         ("known, not run again", count(summary["cached"])),
         ("run again after faults of the machine", count(summary["retried"])),
+    ]
+    lines = [
+        ("done", f"{count(summary['done'])} of {count(summary['total'])}"),
+        ("executed", f"{count(summary['executed'])} ({percent(summary['rates']['EXECUTED'], 1)})"),
+        *((f"level {name}", count(n)) for name, n in summary["by_level"].items()),
+        ("time-outs", count(summary["timeouts"])),
+        # A report of the cells of a notebook tells nothing that another run would not.
+        *(measured if summary["seconds"] else ()),
     ]
     return Table(title="Summary", columns=("", "value"), rows=tuple(lines), numeric=frozenset({1}))
 
@@ -120,7 +124,7 @@ def _groups(rows: Sequence[Row]) -> Table:
 
 
 def _stages(summary: Mapping[str, Any]) -> Table:
-    lines = tuple((stage, f"{seconds:,.3f}") for stage, seconds in summary["stages"].items())
+    lines = tuple((stage, f"{seconds:,.3f}") for stage, seconds in summary["stages"].items() if summary["seconds"])
     return Table(
         title="Seconds by stage", columns=("stage", "seconds"), rows=lines, numeric=frozenset({1}), folded=True
     )
@@ -137,7 +141,7 @@ def _strategies(rows: Sequence[Row]) -> Table:
             ratio(row.metrics.get("sharpe")),
             percent(row.metrics.get("max_drawdown")),
             count(row.metrics.get("n_trades")),
-            f"{row.wall_seconds:.2f}",
+            f"{row.wall_seconds:.2f}" if row.wall_seconds else "",
             _why(row),
         )
         for row in rows

@@ -18,6 +18,7 @@ from outsample.batch.summary import aggregated, grouped_errors, grouped_meta, su
 from outsample.classify import classify_batch
 from outsample.config import Thresholds
 from outsample.model import SuccessLevel, Verdict
+from outsample.report.data import attached, collecting
 from outsample.report.document import Document
 from outsample.report.html import fragment, page
 from outsample.report.text import markdown, plain
@@ -90,6 +91,11 @@ class BatchReport:
         """Rows of strategies that did not run to their end."""
         return tuple(row for row in self.rows if row.level is SuccessLevel.FAILED)
 
+    def timeless(self) -> BatchReport:
+        """Return the report without times, memory and attempts: the same for the same inputs."""
+        rows = tuple(Row(**row.numbers()) for row in self.rows)
+        return dataclasses.replace(self, rows=rows, seconds=0.0, parallel=1, created_at="")
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values, as the schema describes them."""
         from importlib.metadata import version
@@ -137,7 +143,7 @@ class BatchReport:
             facts=(
                 ("Dataset", self.dataset),
                 ("Snapshot", self.snapshot_id[:16]),
-                ("Written", self.created_at),
+                *((("Written", self.created_at),) if self.created_at else ()),
             ),
             alarm=f"Ended early: {self.ended}. {len(self.rows)} of {self.total} strategies are done."
             if self.ended
@@ -145,9 +151,11 @@ class BatchReport:
             notes=self.notes,
         )
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
-        document = self.document()
-        return {"text/plain": plain(document), "text/html": fragment(document)}
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002
+        # Two runs of a notebook as a report say the same: nothing of how long this one took.
+        told = self.timeless() if collecting() else self
+        document = told.document()
+        return {"text/plain": plain(document), "text/html": fragment(document), **attached(told)}
 
     def __len__(self) -> int:
         return len(self.rows)

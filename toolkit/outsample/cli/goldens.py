@@ -117,6 +117,7 @@ def _record(parsed: argparse.Namespace) -> int:
         folder=parsed.folder,
         tolerances={name: float(value) for name, value in parameters(parsed.tolerance).items()},  # type: ignore[arg-type]
         strategy_file=parsed.strategy,
+        data_file=parsed.data if parsed.data and Path(parsed.data).exists() else None,
         n_trials=parsed.n_trials,
     )
     print(f"recorded {golden.name} in {Path(parsed.folder)}: {result!r}")

@@ -42,6 +42,7 @@ def record_golden(  # noqa: PLR0913 - what an expectation is made of
     folder: str | Path = FOLDER,
     tolerances: Mapping[str, float] | None = None,
     strategy_file: str | Path | None = None,
+    data_file: str | Path | None = None,
     n_trials: int | None = None,
 ) -> Golden:
     """Write a result down as what is expected from now on.
@@ -59,6 +60,8 @@ def record_golden(  # noqa: PLR0913 - what an expectation is made of
         Relative; 1e-6 for every other metric.
     strategy_file : path, optional
         The file that `check_golden` reads again; without it the source as it is now is checked.
+    data_file : path, optional
+        File or folder of the data, read again likewise; without it what the dataset's name leads to is checked.
     n_trials : int, optional
         Pinned number of trials; default: the judgement's.
 
@@ -75,6 +78,8 @@ def record_golden(  # noqa: PLR0913 - what an expectation is made of
     golden = golden_of(
         result, title, reason=reason, tolerances=tolerances, strategy_file=strategy_file, n_trials=n_trials
     )
+    if data_file is not None:
+        golden.document["run"]["data"]["file"] = Path(data_file).as_posix()
     write_golden(golden, folder)
     _told("golden recorded", golden)
     _kept(result.outcome.request.data)
@@ -174,6 +179,8 @@ def accept_golden(name: str, *, reason: str, folder: str | Path = FOLDER, **opti
     old = golden.document
     tolerances = {metric: float(item["tolerance"] or 0.0) for metric, item in golden.metrics.items()}
     new = _golden(name, check.outcome, reason, tolerances, old["run"]["strategy"].get("file"))
+    if old["run"]["data"].get("file"):
+        new.document["run"]["data"]["file"] = old["run"]["data"]["file"]
     line = {"key": golden.key, **{key: old[key] for key in ("created_at", "approved_by", "reason")}}
     document = {**new.document, "n_trials": old["n_trials"], "history": [*old["history"], line]}
     write_golden(replace(new, document=document), folder)
@@ -237,9 +244,9 @@ def _digest(outcome: Outcome, what: str) -> str:
 
 def _request(golden: Golden, strategy: Strategy | None, data: Dataset | None) -> tuple[Request, tuple[str, ...]]:
     run_part = golden.document["run"]
-    kept, notes = run_part["strategy"], []
+    kept, notes = run_part["strategy"], list[str]()
     if data is None:
-        data = _data(run_part["data"])
+        data, notes = _data(run_part["data"])
     # The policy of a run is the machine's, not the expectation's.
     plain = {**run_part, "request": {key: value for key, value in run_part["request"].items() if key != "policy"}}
     request = request_of(plain, data)
@@ -253,14 +260,17 @@ def _request(golden: Golden, strategy: Strategy | None, data: Dataset | None) ->
     return request if strategy is None else replace(request, strategy=strategy), tuple(notes)
 
 
-def _data(described: Mapping[str, Any]) -> Dataset:
-    """What the name leads to now, so that changed data are noticed; where it leads nowhere, the pinned snapshot."""
+def _data(described: Mapping[str, Any]) -> tuple[Dataset, list[str]]:
+    """What the file or the name leads to now, so that changed data are noticed; else the pinned snapshot."""
     store, _ = ledger_of(None)
-    name, wanted = described["name"], described["id"]
+    name, wanted, file = described["name"], described["id"], described.get("file")
+    if file is not None and Path(file).exists():
+        return load(file, store=store), []
+    notes = [] if file is None else [f"{file} is not here; the data as they were recorded were used"]
     try:
-        return load(name, store=store)
+        return load(name, store=store), notes
     except errors.DataError:
-        return load(f"{name}@{wanted}", store=store)
+        return load(f"{name}@{wanted}", store=store), notes
 
 
 def _pinned(described: Mapping[str, Any]) -> Dataset | None:

@@ -43,6 +43,8 @@ class GoldenStatus(enum.IntEnum):
     CANNOT_RUN = 3
 
 
+# What is told when every input is the same and the numbers are not.
+_SILENT = "no input changed: the code of the engine, or of a library, computes other numbers under the same version"
 _WORDS = {
     GoldenStatus.SAME: "the result is what was accepted",
     GoldenStatus.DRIFTED: "the result is not what was accepted",
@@ -156,6 +158,8 @@ class GoldenCheck(Shown):
     def _changes(self) -> tuple[str, ...]:
         if self.explanation is None:
             return ()
+        if not self.explanation.changes:
+            return (_SILENT,)
         return tuple(
             f"changed: {change.factor}{_moved_by(change.effects)}: {'; '.join(change.details[:6])}"
             for change in self.explanation.changes

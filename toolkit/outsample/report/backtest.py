@@ -13,6 +13,7 @@ from outsample.pipeline import Outcome
 from outsample.report import formats
 from outsample.report.document import Document, Picture, Table, table_of
 from outsample.report.figures import equity_figure, png
+from outsample.report.intervals import N_PATHS, key_intervals
 from outsample.research.lookahead import LookaheadReport
 
 __all__ = ["backtest_document", "drawdown_table", "monthly", "trade_table"]
@@ -143,13 +144,9 @@ def _words(outcome: Outcome) -> str:
 
 
 def _facts(outcome: Outcome, judgement: Judgement, lookahead: LookaheadReport | None) -> tuple[tuple[str, str], ...]:
-    data, equity, evidence = outcome.request.data, outcome.simulation.equity, judgement.evidence
+    data, equity = outcome.request.data, outcome.simulation.equity
     params = ", ".join(f"{name}={value}" for name, value in outcome.request.strategy.values.items())
     survivors = " (likely survivors only)" if data.survivors_only else ""
-    scope = "pinned by this report" if evidence.as_of == "pinned" else "on this dataset"
-    trials = "not recorded" if not evidence.as_of else f"{evidence.n_trials} {scope}"
-    if evidence.deflated_sharpe is not None:
-        trials += f"; deflated Sharpe {formats.ratio(evidence.deflated_sharpe)}"
     sandbox = outcome.execution.sandbox
     return tuple(
         (label, text)
@@ -158,10 +155,11 @@ def _facts(outcome: Outcome, judgement: Judgement, lookahead: LookaheadReport | 
             ("Data", f"{data.name}{survivors}, snapshot {data.id[:12]}"),
             ("Parameters", params),
             ("Costs", _costs(outcome)),
+            ("Out of sample", _out_of_sample(judgement)),
+            ("Trials", _trials(judgement)),
+            ("Look-ahead", "not checked" if lookahead is None else lookahead.summary),
             ("Benchmark", outcome.benchmark_name),
             ("Conventions", _conventions(outcome)),
-            ("Look-ahead", "not checked" if lookahead is None else lookahead.summary),
-            ("Trials", trials),
             ("Sandbox", "" if sandbox is None else sandbox.level),
             ("Accounting residual", f"{outcome.simulation.residual:.1e} of equity"),
             ("Key", outcome.key[:12]),
@@ -170,12 +168,34 @@ def _facts(outcome: Outcome, judgement: Judgement, lookahead: LookaheadReport | 
     )
 
 
+def _out_of_sample(judgement: Judgement) -> str:
+    """What a walk-forward said, or that there was none."""
+    sharpe = judgement.evidence.out_of_sample_sharpe
+    if sharpe is None:
+        return "not tested yet (--walk-forward, or result.walk_forward)"
+    return f"Sharpe ratio {formats.ratio(sharpe)} on the test windows of the walk-forward; the table is of the whole period"
+
+
+def _trials(judgement: Judgement) -> str:
+    evidence = judgement.evidence
+    if not evidence.as_of:
+        return "not recorded"
+    scope = "pinned by this report" if evidence.as_of == "pinned" else "on this dataset"
+    if evidence.deflated_sharpe is None:
+        return f"{evidence.n_trials} {scope}"
+    said = f"deflated Sharpe {formats.ratio(evidence.deflated_sharpe)}"
+    return f"{evidence.n_trials} {scope}; {said} is the probability that it is not luck"
+
+
 def _costs(outcome: Outcome) -> str:
     rates = outcome.costs
-    parts = [f"fee {formats.percent(rates.fee_ratio, 4)}", f"tax {formats.percent(rates.tax_ratio, 4)}"]
-    if rates.slippage:
-        parts.append(f"slippage {formats.percent(rates.slippage, 4)}")
-    return ", ".join(parts)
+    parts = [f"fee {_rate(rates.fee_ratio)}", f"tax {_rate(rates.tax_ratio)}", f"slippage {_rate(rates.slippage)}"]
+    return f"{', '.join(parts)} of what is traded: {formats.percent(outcome.metrics.cost_drag)} a year"
+
+
+def _rate(value: float) -> str:
+    """A rate as it was given, without zeros behind it."""
+    return f"{100 * value:.6g} %"
 
 
 def _conventions(outcome: Outcome) -> str:
@@ -186,28 +206,25 @@ def _conventions(outcome: Outcome) -> str:
 
 
 def _metrics(outcome: Outcome, other: metrics.Metrics | None) -> Table:
-    measured = outcome.metrics
+    measured, between = outcome.metrics, key_intervals(outcome)
     rows = []
     for label, attribute, maker in _ROWS:
         value = getattr(measured, attribute, None)
         theirs = "" if other is None else maker(getattr(other, attribute, None))
-        rows.append((label, maker(value), _interval(measured, attribute), theirs))
+        rows.append((label, maker(value), _interval(between.get(attribute), maker), theirs))
     return Table(
         title="Key metrics",
         columns=("Metric", "Strategy", "95 % interval", outcome.benchmark_name or "Benchmark"),
         rows=tuple(rows),
         numeric=frozenset({1, 2, 3}),
-        note="Net of costs; turnover is one-way. Interval of the Sharpe ratio: HAC standard error.",
+        foreign=frozenset({3}),
+        note="Net of costs; turnover is one-way. Intervals: HAC standard error for the Sharpe ratio, "
+        f"{N_PATHS:,} paths of the stationary bootstrap for the others.",
     )
 
 
-def _interval(measured: metrics.Metrics, attribute: str) -> str:
-    if attribute != "sharpe":
-        return ""
-    low, high = getattr(measured, "sharpe_low", None), getattr(measured, "sharpe_high", None)
-    if low is None or high is None:
-        return ""
-    return f"{formats.ratio(low)} to {formats.ratio(high)}"
+def _interval(pair: tuple[float, float] | None, maker: Callable[[object], str]) -> str:
+    return "" if pair is None else f"{maker(pair[0])} to {maker(pair[1])}"
 
 
 def _more(
@@ -278,9 +295,15 @@ def drawdown_table(outcome: Outcome) -> Table:
 def _cost_table(outcome: Outcome) -> Table:
     paid = outcome.simulation.costs.sum()
     average = float(outcome.simulation.equity.mean())
-    rows = tuple((str(name), formats.number(value), formats.percent(value / average)) for name, value in paid.items())
+    rows = tuple(
+        (str(name), formats.number(value), formats.percent(value / average)) for name, value in paid.items() if value
+    )
     return Table(
-        title="Costs paid", columns=("Kind", "Amount", "Of average equity"), rows=rows, numeric=frozenset({1, 2})
+        title="Costs paid",
+        columns=("Kind", "Amount", "Of average equity"),
+        rows=rows or (("none", formats.number(0.0), formats.percent(0.0)),),
+        numeric=frozenset({1, 2}),
+        note="Amounts over the whole period; the capital at its start is 1 unless it was given.",
     )
 
 

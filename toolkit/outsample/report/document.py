@@ -27,6 +27,8 @@ class Table:
         Said below the table.
     folded : bool
         Closed until it is clicked.
+    foreign : frozenset of int
+        Places of columns that are not the strategy's: believed even when its numbers are not.
     """
 
     title: str
@@ -35,6 +37,7 @@ class Table:
     numeric: frozenset[int] = frozenset()
     note: str = ""
     folded: bool = False
+    foreign: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,8 +55,8 @@ def _escape(text: str) -> str:
 def _body(document: Document) -> str:
     parts = [
         f"<h2>{_escape(document.title)}</h2>",
-        _facts(document.facts),
         _verdict(document),
+        _facts(document.facts),
         _table(document.metrics, struck=bool(document.alarm), heading=False),
         *(_picture(picture) for picture in document.pictures),
         *(_table(table, struck=bool(document.alarm)) for table in document.tables),
@@ -86,7 +86,8 @@ def _table(table: Table, *, struck: bool = False, heading: bool = True) -> str:
         return ""
 
     def cell(tag: str, place: int, text: str) -> str:
-        kind = ' class="os-number"' if place in table.numeric else ""
+        words = ["os-number"] * (place in table.numeric) + ["os-foreign"] * (place in table.foreign)
+        kind = f' class="{" ".join(words)}"' if words else ""
         scope = ' scope="col"' if tag == "th" else ""
         return f"<{tag}{scope}{kind}>{_escape(text)}</{tag}>"
 

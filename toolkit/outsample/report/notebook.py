@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from outsample.errors import DataMissing, StrategyError
 from outsample.model import PINNED_TRIALS
+from outsample.report.data import COLLECTING, suffixes, taken_out, write_data
 from outsample.report.parameters import checked_parameters, notebook_parameters
 
 __all__ = ["run_notebook", "to_html"]
@@ -21,13 +22,15 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
-def run_notebook(
+def run_notebook(  # noqa: PLR0913 - what to run, and what to write
     notebook: str | Path,
     output: str | Path,
     *,
     parameters: Mapping[str, object] | None = None,
     html: bool = True,
+    data: bool = True,
     timeout: int = 900,
+    folder: str | Path | None = None,
 ) -> Path:
     """Execute a notebook with papermill; the executed notebook and its HTML are written also when it fails.
 
@@ -43,8 +46,12 @@ def run_notebook(
         Values for names of the cell tagged ``parameters``; see `checked_parameters`.
     html : bool
         Write ``output`` with the suffix ``.html`` beside it.
+    data : bool
+        Write the results that its cells show as JSON and Parquet beside it; see `outsample.report.data`.
     timeout : int
         Seconds a cell may take.
+    folder : path, optional
+        Where the kernel runs, and relative paths begin; default: here.
 
     Returns
     -------
@@ -65,41 +72,51 @@ def run_notebook(
         raise DataMissing(f"There is no notebook {str(source)!r}.")
     values = checked_parameters(source, parameters or {})
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".outsample-report-", dir=target.parent) as folder:
-        draft = Path(folder) / target.name
-        with _environment(source, values):
-            failure = _execute(source, draft, values, timeout)
-        _tidy(draft)
+    with tempfile.TemporaryDirectory(prefix=".outsample-report-", dir=target.parent) as drafts:
+        draft = Path(drafts) / target.name
+        used = {name: item.default for name, item in notebook_parameters(source).items()} | values
+        with _environment({PINNED_TRIALS: used.get("n_trials"), COLLECTING: 1 if data else None}):
+            failure = _execute(source, draft, values, timeout=timeout, folder=folder)
+        found = _tidied(draft)
+        if data:
+            write_data(found, draft, used)
         if html:
-            page = draft.with_suffix(".html")
-            page.write_text(to_html(draft, title=target.stem), encoding="utf-8")
-            page.replace(target.with_suffix(".html"))
-        draft.replace(target)
+            draft.with_suffix(".html").write_text(to_html(draft, title=target.stem), encoding="utf-8")
+        _publish(draft, target)
     if failure is not None:
         raise failure
     return target
 
 
+def _publish(draft: Path, target: Path) -> None:
+    """Move what is there to its final names, the notebook last; data of an older run without a successor go."""
+    for suffix in (*suffixes(), ".html"):
+        made, final = (path.with_name(f"{path.stem}{suffix}") for path in (draft, target))
+        if made.exists():
+            made.replace(final)
+        elif suffix != ".html":
+            final.unlink(missing_ok=True)
+    draft.replace(target)
+
+
 @contextlib.contextmanager
-def _environment(source: Path, values: Mapping[str, object]) -> Iterator[None]:
-    """What the kernel inherits: the number of trials that the report pins."""
-    pinned = values.get("n_trials")
-    if pinned is None:
-        known = notebook_parameters(source)
-        pinned = known["n_trials"].default if "n_trials" in known else None
-    before = os.environ.get(PINNED_TRIALS)
-    if pinned is not None:
-        os.environ[PINNED_TRIALS] = str(pinned)
+def _environment(changes: Mapping[str, object]) -> Iterator[None]:
+    """What the kernel inherits; what is None is left as it is."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update({name: str(value) for name, value in changes.items() if value is not None})
     try:
         yield
     finally:
-        if before is None:
-            os.environ.pop(PINNED_TRIALS, None)
-        else:
-            os.environ[PINNED_TRIALS] = before
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
-def _execute(source: Path, target: Path, parameters: dict[str, object], timeout: int) -> StrategyError | None:
+def _execute(
+    source: Path, target: Path, parameters: dict[str, object], *, timeout: int, folder: str | Path | None
+) -> StrategyError | None:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
@@ -111,6 +128,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, object], timeout:
             progress_bar=False,
             execution_timeout=timeout,
             kernel_name="python3",
+            cwd=None if folder is None else str(folder),
             # The kernel's own notices (on unencrypted loopback, say) are not the report's.
             extra_arguments=["--log-level=ERROR"],
         )
@@ -120,9 +138,13 @@ def _execute(source: Path, target: Path, parameters: dict[str, object], timeout:
     return None
 
 
-def _tidy(target: Path) -> None:
-    """Remove what differs between two equal runs: times, paths, random ids, the state of widgets."""
+def _tidied(target: Path) -> list[dict[str, Any]]:
+    """Remove what differs between two equal runs: times, paths, random ids, the state of widgets.
+
+    Returns the data that the outputs brought along.
+    """
     value = json.loads(target.read_text(encoding="utf-8"))
+    found = taken_out(value)
     for name in ("papermill", "widgets"):
         value["metadata"].pop(name, None)
     for place, cell in enumerate(value["cells"]):
@@ -134,6 +156,7 @@ def _tidy(target: Path) -> None:
             # The live widget cannot live here; its static twin in the same bundle does.
             output.get("data", {}).pop(_WIDGET, None)
     target.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return found
 
 
 def to_html(notebook: str | Path, *, title: str | None = None) -> str:
