@@ -153,7 +153,8 @@ def _nullable(series: pd.Series, kind: str, width: str) -> tuple[str, Iterator[b
     missing = series.isna().to_numpy()
     if not missing.any():
         return kind, (_whole(series, width) for _ in range(1))
-    return f"{kind}?", iter((missing.astype("u1").tobytes(), _whole(series.fillna(0), width)))
+    filled = series.fillna(False if kind == "bool" else 0)
+    return f"{kind}?", iter((missing.astype("u1").tobytes(), _whole(filled, width)))
 
 
 def _whole(series: pd.Series, width: str) -> bytes:
