@@ -36,6 +36,8 @@ LONG_FUNCTIONS: dict[str, str] = {
     "toolkit/outsample/data/operators.py:_rolling_mean": "a kernel: a fast and a general way through the columns",
     "toolkit/outsample/engine/kernel.py:make_kernel": "holds the kernel",
     "toolkit/outsample/engine/kernel.py:kernel": "one pass over the bars, in the order of the rules",
+    "toolkit/outsample/engine/many_kernel.py:_make": "holds the kernel",
+    "toolkit/outsample/engine/many_kernel.py:many": "one pass over the tables",
     "toolkit/outsample/engine/trade_kernel.py:_walk_fills": "one walk over the fills",
     "toolkit/outsample/engine/weights.py:_normalise_rows": "a kernel: one pass over the rows",
 }

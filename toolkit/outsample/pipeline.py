@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,7 @@ from outsample.sandbox import run_sandboxed
 __all__ = [
     "Executor",
     "Outcome",
+    "check_dates",
     "evaluate",
     "execute",
     "raise_for_status",
@@ -43,6 +45,10 @@ __all__ = [
 
 # What runs the strategy of a request: the request, and what cancels it.
 Executor = Callable[[Request, threading.Event | None], ExecutionResult]
+
+# The runs of a study share their benchmark: so many of each dataset are remembered.
+BENCHMARKS = 8
+_held: weakref.WeakKeyDictionary[Dataset, dict[object, Simulation]] = weakref.WeakKeyDictionary()
 
 # A label of a yearly period may lie this far from its bars.
 LONGEST_LABEL = pd.Timedelta(days=366)
@@ -165,7 +171,7 @@ def evaluate(request: Request, execution: ExecutionResult, *, watch: _Watch | No
     watch = watch or _Watch(None)
     positions = execution.positions
     assert positions is not None
-    _check_dates(positions.frame.index, request.data)
+    check_dates(positions.frame.index, request.data)
     watch.begin("simulate")
     options, costs, undeclared = resolved_options(request, positions)
     simulation = simulate(
@@ -221,8 +227,14 @@ def weights_of(request: Request, positions: Positions) -> pd.DataFrame:
     return positions.frame
 
 
-def _check_dates(index: pd.Index, data: Dataset) -> None:
-    """Refuse rows that are no dates of this dataset; labels of the period that is not over yet may be ahead."""
+def check_dates(index: pd.Index, data: Dataset) -> None:
+    """Refuse rows that are no dates of this dataset; labels of the period that is not over yet may be ahead.
+
+    Raises
+    ------
+    ResultInvalid
+        A row is dated more than a year before the first bar or after the last.
+    """
     dates = index if isinstance(index, pd.DatetimeIndex) else pd.DatetimeIndex(index)
     local = dates.tz_localize(None)
     first, last = data.dates[0].tz_localize(None), data.dates[-1].tz_localize(None)
@@ -257,9 +269,15 @@ def _benchmark(request: Request, simulation: Simulation, costs: Costs) -> tuple[
         name, held = str(symbol), pd.Series([column == symbol for column in data.symbols], index=data.symbols)
     if not held.any():
         return None, ""
-    row = pd.DataFrame([held.to_numpy()], index=dates[:1], columns=data.symbols)
-    options = Execution(start=dates[0], end=dates[-1])
-    return simulate(row, data, execution=options, costs=costs), name
+    known = _held.setdefault(data, {})
+    key = (symbol, dates[0], dates[-1], costs)
+    if key not in known:
+        row = pd.DataFrame([held.to_numpy()], index=dates[:1], columns=data.symbols)
+        options = Execution(start=dates[0], end=dates[-1])
+        while len(known) >= BENCHMARKS:
+            known.pop(next(iter(known)), None)
+        known[key] = simulate(row, data, execution=options, costs=costs)
+    return known[key], name
 
 
 # -- errors

@@ -166,10 +166,10 @@ class WalkForward(Shown):
     def plot(self) -> Figure:
         """Return the stitched equity over the test windows."""
         table = self.windows
-        best = self.run.sweep.best.outcome
+        best = self.run.sweep.best.simulation
         assert best is not None
         tests = list(zip(table["test_start"], table["test_end"], strict=True))
-        return walk_forward_figure(self.equity, tests, best.simulation.equity)
+        return walk_forward_figure(self.equity, tests, best.equity)
 
     def document(self, *, pictures: bool = True) -> Document:
         """Return the report as a value; `report` renders it."""

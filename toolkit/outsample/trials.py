@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from outsample import errors
-from outsample.classify import Evidence, Judgement, failed, judge
+from outsample.classify import Evidence, Judgement, classify_success, failed, judge
 from outsample.data.content import frame_id
 from outsample.model import PINNED_TRIALS
 from outsample.pipeline import Outcome
@@ -21,7 +21,7 @@ from outsample.request import Request, request_key
 from outsample.research.grid import Constraint
 from outsample.research.lookahead import LookaheadReport
 from outsample.research.objective import Objective
-from outsample.research.sweep import SweepRuns, run_sweep
+from outsample.research.sweep import Combination, SweepRuns, run_sweep
 from outsample.settings import Settings, load_settings
 from outsample.stats import deflated_sharpe
 from outsample.store import Store, Trial
@@ -43,12 +43,35 @@ def swept(  # noqa: PLR0913 - the arguments of sweep, for a request
     """Run a sweep and record every combination of it as a trial."""
     ledger, _ = ledger_of(store)
     runs = run_sweep(request, grid, objective=objective, n_jobs=n_jobs, on_done=on_done, constraint=constraint)
-    for combination in runs.combinations:
-        if combination.outcome is not None:
-            record(ledger, dataclasses.replace(trial_of(combination.outcome, None), kind="sweep"))
-        elif combination.error is not None:
-            record(ledger, dataclasses.replace(failed_trial(combination.request, combination.error), kind="sweep"))
+    for combination in runs.combinations if ledger is not None else ():
+        record(ledger, _swept_trial(combination))
     return runs
+
+
+def _swept_trial(combination: Combination) -> Trial:
+    """The trial of a combination: that of its outcome, from the numbers that the sweep has."""
+    run, base = combination.run, combination.base
+    if run is None:
+        assert combination.error is not None
+        return dataclasses.replace(failed_trial(combination.request, combination.error), kind="sweep")
+    numbers, dates = run.numbers, base.data.dates
+    core = {name: getattr(numbers, name) for name in ("sharpe", "total_return", "max_drawdown", "n_trades")}
+    verdict = classify_success(core, thresholds=base.thresholds)
+    per_period = numbers.sharpe_per_period
+    return Trial(
+        **_common(combination.request),  # type: ignore[arg-type]
+        kind="sweep",
+        start_date=str(dates[int(dates.searchsorted(run.dates[0])) - 1] if len(run.dates) else dates[-1]),
+        end_date=str(run.dates[-1] if len(run.dates) else dates[-1]),
+        n_returns=len(run.returns),
+        sharpe=numbers.sharpe,
+        sharpe_per_period=per_period if math.isfinite(per_period) else None,
+        total_return=numbers.total_return,
+        max_drawdown=numbers.max_drawdown,
+        success_level=int(verdict.level),
+        error_category=None if verdict.error_category is None else verdict.error_category.value,
+        returns_hash=frame_id(pd.DataFrame({"returns": run.returns}, index=run.dates)),
+    )
 
 
 def judged(

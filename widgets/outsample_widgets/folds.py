@@ -108,10 +108,10 @@ class Folds(View):
         table.columns.name = names[1] if len(names) > 1 else None
         for combination in sweep.combinations:
             params = combination.params
-            if combination.outcome is None or any(params[name] != value for name, value in held.items()):
+            if combination.returns is None or any(params[name] != value for name, value in held.items()):
                 continue
             column = str(params[names[1]]) if len(names) > 1 else columns[0]
-            returns = combination.outcome.simulation.returns.iloc[window.start : window.stop]
+            returns = combination.returns.iloc[window.start : window.stop]
             table.loc[str(params[names[0]]), column] = score(returns) if len(returns) > 1 else math.nan
         return table
 

@@ -57,7 +57,7 @@ class Token:
 def _address(frame: pd.DataFrame) -> tuple[int, tuple[int, ...], tuple[int, ...], str]:
     # A frame of several blocks is gathered into new memory here, so its address never matches: no memory, no harm.
     values: np.ndarray = frame.to_numpy()
-    return values.ctypes.data, values.shape, values.strides, values.dtype.str
+    return values.__array_interface__["data"][0], values.shape, values.strides, values.dtype.str
 
 
 class Memo:

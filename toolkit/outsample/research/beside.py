@@ -20,8 +20,8 @@ def default_returns(sweep: SweepRuns) -> pd.Series | None:
     """Return net returns of the strategy's own parameter values: a combination of the grid, or one more run."""
     values = dict(sweep.request.strategy.values)
     for combination in sweep.combinations:
-        if combination.outcome is not None and {**values, **combination.params} == values:
-            return combination.outcome.simulation.returns
+        if combination.run is not None and {**values, **combination.params} == values:
+            return combination.returns
     try:
         return run(sweep.request).simulation.returns
     except errors.OutsampleError:

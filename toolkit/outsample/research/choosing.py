@@ -15,12 +15,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from outsample.engine import Simulation
 from outsample.pipeline import execute
+from outsample.research.bulk import simulated_alone
+from outsample.research.combination import Run
 from outsample.research.grid import neighbourhood_medians
-from outsample.research.objective import objective_function, smoothed
+from outsample.research.objective import scores, smoothed
 from outsample.research.parallel import pmap_cancellable
-from outsample.research.sweep import Combination, SweepRuns, evaluated
+from outsample.research.sweep import Combination, SweepRuns
 from outsample.stats import Window
 
 __all__ = ["best_of", "choose_rows", "choose_strictly"]
@@ -41,16 +42,10 @@ def best_of(
     sweep: SweepRuns, found: Sequence[Combination], rows: Sequence[int] | np.ndarray | range, min_trades: int
 ) -> tuple[int | None, float]:
     """As `choose_rows`, among these runs of the sweep's combinations."""
-    score = objective_function(sweep.objective, sweep.request.periods_per_year)
+    judge = scores(sweep.objective, sweep.request.periods_per_year)
     part = slice(rows.start, rows.stop) if isinstance(rows, range) else np.asarray(rows)
-    values = []
-    for combination in found:
-        value = math.nan
-        if combination.outcome is not None:
-            simulation = combination.outcome.simulation
-            if not min_trades or _trades_in(simulation, rows) >= min_trades:
-                value = score(simulation.returns.iloc[part])
-        values.append(value)
+    runs = [one.run if not min_trades or _trades_in(one, rows) >= min_trades else None for one in found]
+    values = judge(runs, part)
     if smoothed(sweep.objective):
         values = neighbourhood_medians(sweep.grid, [one.params for one in found], values)
     defined = [place for place, value in enumerate(values) if not math.isnan(value)]
@@ -74,18 +69,26 @@ def choose_strictly(
     if place is None:
         return None, value
     (chosen,) = _run_until((sweep.combinations[place],), until, n_jobs)
-    return (None, math.nan) if chosen.outcome is None else (chosen, value)
+    return (None, math.nan) if chosen.run is None else (chosen, value)
 
 
 def _run_until(found: Sequence[Combination], end: pd.Timestamp, n_jobs: int | None) -> list[Combination]:
     def again(one: Combination, cancel: threading.Event | None) -> Combination:
-        request = dataclasses.replace(one.request, data=one.request.data.until(end), validate=False)
-        outcome, error = evaluated(request, execute(request, cancel))
-        return dataclasses.replace(one, request=request, outcome=outcome, error=error)
+        base = dataclasses.replace(one.base, data=one.base.data.until(end))
+        seen = dataclasses.replace(one, base=base, execution=None, run=None, error=None)
+        execution = execute(seen.request, cancel)
+        run = simulated_alone(seen.request, execution)
+        if isinstance(run, Run):
+            return dataclasses.replace(seen, execution=execution, run=run)
+        return dataclasses.replace(seen, execution=execution, error=run)
 
     return pmap_cancellable(again, found, n_jobs=n_jobs)
 
 
-def _trades_in(simulation: Simulation, rows: Sequence[int] | np.ndarray | range) -> int:
+def _trades_in(one: Combination, rows: Sequence[int] | np.ndarray | range) -> int:
+    """Trades that begin on these bars."""
+    simulation = one.simulation
+    if simulation is None:
+        return 0
     dates = simulation.returns.index[np.asarray(rows)]
     return int(simulation.trades["entry_date"].isin(dates).sum())

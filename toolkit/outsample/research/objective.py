@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from outsample import metrics
 from outsample.errors import ConfigError, nearest
+from outsample.research.combination import Run
+from outsample.research.numbers import sharpes
 from outsample.stats import probabilistic_sharpe
 
-__all__ = ["OBJECTIVES", "Objective", "objective_function", "smoothed"]
+__all__ = ["OBJECTIVES", "Objective", "objective_function", "scores", "smoothed"]
 
 Objective = str | Callable[[pd.Series], float]
 
@@ -30,7 +32,7 @@ def _total(returns: pd.Series, periods: float) -> float:  # noqa: ARG001 - one s
 
 def _psr(returns: pd.Series, periods: float) -> float:  # noqa: ARG001 - one signature for all
     """Probability that the true Sharpe ratio is above 0 (Bailey and Lopez de Prado, 2012)."""
-    values = returns.to_numpy(dtype=np.float64)
+    values = np.asarray(returns, dtype=np.float64)
     deviation = values.std(ddof=1) if len(values) > 2 else 0.0
     if not deviation > 1e-15:
         return math.nan
@@ -85,6 +87,40 @@ def objective_function(objective: Objective, periods_per_year: float) -> Callabl
             hint=nearest(str(objective), names),
         )
     return lambda returns: _number(function(returns, periods_per_year))
+
+
+# Of runs (None: it failed) and the bars of them that count (None: all), the objective of each.
+Judge = Callable[[Sequence[Run | None], slice | np.ndarray | None], list[float]]
+
+
+def scores(objective: Objective, periods_per_year: float) -> Judge:
+    """Return the objective as a function of many runs and of the bars that count.
+
+    Each number is that of `objective_function` on the run's returns; NaN for a run that failed.
+
+    Raises
+    ------
+    ConfigError
+        There is no such objective.
+    """
+    score = objective_function(objective, periods_per_year)
+    ratio = objective == "sharpe" or objective in {PLATEAU, f"{PLATEAU}:sharpe"}
+
+    def judge(runs: Sequence[Run | None], part: slice | np.ndarray | None) -> list[float]:
+        rows = [None if run is None else run.returns if part is None else run.returns[part] for run in runs]
+        if ratio:
+            values = iter(sharpes([row for row in rows if row is not None], periods_per_year))
+            return [math.nan if row is None else _number(next(values)) for row in rows]
+        if not callable(objective):
+            return [math.nan if row is None else score(pd.Series(row)) for row in rows]
+        return [
+            math.nan
+            if row is None or run is None
+            else score(pd.Series(row, index=run.dates if part is None else run.dates[part]))
+            for run, row in zip(runs, rows, strict=True)
+        ]
+
+    return judge
 
 
 def _number(value: object) -> float:

@@ -4,18 +4,19 @@ Combinations run in sandbox sessions: one locked child per thread, a new namespa
 leaves behind in a module would be seen by the next one, so the best five and five random combinations are
 run again in fresh children; if any of them decides otherwise, the strategy is stateful, and all of them are
 run again, each in a child of its own.
+
+Of each combination its returns and a few numbers are computed at once, many combinations at a time; its
+simulation, metrics and all else when they are asked for.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import itertools
 import math
-import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -23,42 +24,24 @@ import pandas as pd
 
 from outsample import errors
 from outsample.canonical import canonical_json
-from outsample.model import ExecutionResult, Status
-from outsample.pipeline import Outcome, evaluate, execute, raise_for_status
+from outsample.model import ExecutionResult
+from outsample.pipeline import execute, raise_for_status
 from outsample.request import Request
+from outsample.research.bulk import simulated, simulated_alone
+from outsample.research.combination import Combination, Run
 from outsample.research.evidence import SelectionEvidence, selection_evidence
 from outsample.research.grid import Constraint, combinations, neighbourhood_medians
-from outsample.research.objective import Objective, objective_function, smoothed
-from outsample.research.parallel import distributing, pmap, pmap_cancellable
-from outsample.sandbox import SandboxSession
+from outsample.research.numbers import NUMBERS
+from outsample.research.objective import Objective, scores, smoothed
+from outsample.research.parallel import pmap_cancellable
+from outsample.research.sessions import Done, in_children, in_sessions
 from outsample.strategy import Literal
+from outsample.strategy.parameters import coerce
+from outsample.validation import validate
 
-__all__ = ["Combination", "SweepRuns", "evaluated", "run_sweep"]
+__all__ = ["Combination", "SweepRuns", "run_sweep"]
 
 CONTROLS = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Combination:
-    """One combination of a sweep.
-
-    Parameters
-    ----------
-    params : mapping
-    request : Request
-        What was run.
-    outcome : Outcome or None
-        None if it failed.
-    error : OutsampleError or None
-    value : float
-        The objective over the whole evaluation; NaN if it failed or is undefined.
-    """
-
-    params: Mapping[str, Literal]
-    request: Request
-    outcome: Outcome | None
-    error: errors.OutsampleError | None
-    value: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +57,8 @@ class SweepRuns:
     combinations : tuple of Combination
     stateful : bool
         Runs influenced each other in a session; the numbers are of fresh children.
+    seconds : mapping of str to float
+        Wall-clock time of the runs, and of the control runs in fresh children.
     """
 
     request: Request
@@ -81,31 +66,37 @@ class SweepRuns:
     objective: Objective
     combinations: tuple[Combination, ...]
     stateful: bool = False
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """A row per combination, in grid order: parameters, objective, metrics, error."""
-        rows = [_row(combination) for combination in self.combinations]
-        return pd.DataFrame(rows)
+        found = self.combinations
+        columns: dict[str, object] = {
+            name: [_shown(one.params[name]) for one in found] for name in (found[0].params if found else ())
+        }
+        columns["objective"] = [one.value for one in found]
+        if any(one.run is not None for one in found):
+            for name in NUMBERS:
+                columns[name] = [math.nan if one.run is None else getattr(one.run.numbers, name) for one in found]
+        columns["error"] = ["" if one.error is None else str(one.error) for one in found]
+        return pd.DataFrame(columns)
 
     @cached_property
     def returns(self) -> pd.DataFrame:
         """Net returns [bar x place of the combination], of those that ran."""
-        return pd.DataFrame(
-            {
-                place: combination.outcome.simulation.returns
-                for place, combination in enumerate(self.combinations)
-                if combination.outcome is not None
-            }
-        )
+        ran = {place: one.run for place, one in enumerate(self.combinations) if one.run is not None}
+        runs = list(ran.values())
+        if runs and all(run.dates is runs[0].dates or run.dates.equals(runs[0].dates) for run in runs[1:]):
+            values = np.stack([run.returns for run in runs])
+            return pd.DataFrame(values.T, index=runs[0].dates, columns=list(ran), copy=False)
+        return pd.DataFrame({place: pd.Series(run.returns, index=run.dates) for place, run in ran.items()})
 
     @cached_property
     def evidence(self) -> SelectionEvidence:
         """Deflated Sharpe ratio, PBO and SPA of choosing the best of these combinations."""
-        chosen = self.best.outcome
-        selected = None if chosen is None else chosen.simulation.returns
         return selection_evidence(
-            self.returns.fillna(0.0), selected, n_trials=len(self.combinations), seed=self.request.seed
+            self.returns.fillna(0.0), self.best.returns, n_trials=len(self.combinations), seed=self.request.seed
         )
 
     @property
@@ -151,149 +142,112 @@ def run_sweep(
     ValidationError
         The source breaks a rule (nothing is run).
     """
-    score = objective_function(objective, request.periods_per_year)
+    scores(objective, request.periods_per_year)  # an unknown name is refused before anything runs
+    began = time.perf_counter()
     params = combinations(grid, constraint)
-    requests = [
-        dataclasses.replace(request, strategy=request.strategy.with_params(**values), validate=place == 0)
-        for place, values in enumerate(params)
-    ]
-    first = execute(requests[0])
-    if first.status is Status.REJECTED:
-        raise_for_status(first, request.policy)
-    executions = [first, *_in_sessions(requests[1:], n_jobs, on_done, len(requests))]
-    found = _evaluated(params, requests, executions, score, n_jobs)
-    stateful = _differs_alone(found, executions, request.seed, n_jobs)
+    _check(request, params)
+    done = in_sessions(request, params, n_jobs, on_done)
+    found = _combined(request, params, done, objective)
+    ran = time.perf_counter()
+    stateful = _differs_alone(found, n_jobs)
+    controlled = time.perf_counter()
     if stateful:
-        executions = pmap_cancellable(execute, requests, n_jobs=n_jobs, on_done=on_done)
-        found = _evaluated(params, requests, executions, score, n_jobs)
+        found = _combined(request, params, in_children(request, params, n_jobs, on_done), objective)
     if smoothed(objective):
         medians = neighbourhood_medians(grid, params, [one.value for one in found])
         found = [dataclasses.replace(one, value=value) for one, value in zip(found, medians, strict=True)]
     return SweepRuns(
-        request=request, grid=dict(grid), objective=objective, combinations=tuple(found), stateful=stateful
+        request=request,
+        grid=dict(grid),
+        objective=objective,
+        combinations=tuple(found),
+        stateful=stateful,
+        seconds={"runs": ran - began + time.perf_counter() - controlled, "controls": controlled - ran},
     )
 
 
-def _in_sessions(
-    requests: list[Request], n_jobs: int | None, on_done: Callable[[int, int], None] | None, total: int
-) -> list[ExecutionResult]:
-    """Run requests that differ in parameters alone, in one session per thread, results in their order."""
-    if not requests:
-        return []
-    threads = max(1, min(n_jobs or os.cpu_count() or 1, len(requests)))
-    counter = itertools.count(2)  # the first combination is done
-    lock = threading.Lock()
-
-    def one_done() -> None:
-        with lock:
-            if on_done is not None:
-                on_done(next(counter), total)
-
-    # A cluster gets neither the lock nor the caller's function: progress is not told from there.
-    part = functools.partial(_session, tell=None if distributing() else one_done)
-    parts = pmap_cancellable(part, [requests[place::threads] for place in range(threads)], n_jobs=threads)
-    return [parts[place % threads][place // threads] for place in range(len(requests))]
+def _check(request: Request, params: Sequence[Mapping[str, Literal]]) -> None:
+    """Refuse names and values that the strategy does not take, and a source that breaks a rule."""
+    strategy = request.strategy.with_params(**params[0])
+    for name in params[0]:
+        values: list[Literal] = []
+        for one in params:
+            if not any(one[name] is value for value in values[-1:]):
+                coerce(name, one[name], strategy.parameters[name].default)
+                values.append(one[name])
+    sources = (strategy.source, *strategy.modules.values())
+    broken = any(item.severity == "error" for text in sources for item in validate(text, modules=strategy.modules))
+    if request.validate and broken:
+        raise_for_status(execute(dataclasses.replace(request, strategy=strategy)), request.policy)
 
 
-def _session(
-    requests: list[Request], cancel: threading.Event | None, *, tell: Callable[[], None] | None
-) -> list[ExecutionResult]:
-    """Run requests in one session, one after another."""
-    first, results = requests[0], []
-    with SandboxSession(first.strategy, first.data, policy=first.policy, seed=first.seed) as session:
-        for one in requests:
-            if cancel is not None and cancel.is_set():
-                raise errors.SandboxCancelled("The sweep was cancelled.")
-            results.append(session.run(one.strategy.values, cancel=cancel))
-            if tell is not None:
-                tell()
-    return results
-
-
-def _evaluated(
-    params: list[dict[str, Literal]],
-    requests: list[Request],
-    executions: list[ExecutionResult],
-    score: Callable[[pd.Series], float],
-    n_jobs: int | None,
+def _combined(
+    request: Request, params: Sequence[Mapping[str, Literal]], done: Sequence[Done], objective: Objective
 ) -> list[Combination]:
-    requests = _common_start(requests, executions)
-    done = pmap(_pair, list(zip(requests, executions, strict=True)), n_jobs=n_jobs)
+    """Bring runs to one index, and judge them."""
+    done, start = _on_common_start(request, params, done)
+    runs = [one.found if isinstance(one.found, Run) else None for one in done]
+    values = scores(objective, request.periods_per_year)(runs, None)
     return [
         Combination(
-            params=values,
-            request=one,
-            outcome=outcome,
-            error=error,
-            value=math.nan if outcome is None else score(outcome.simulation.returns),
+            params=values_of,
+            base=request,
+            # A combination that begins there anyway keeps the key that it has outside of the sweep.
+            start=None if start is None or one.first is None or one.first == start else start,
+            execution=one.execution,
+            run=run,
+            error=None if isinstance(one.found, Run) else one.found,
+            value=value,
         )
-        for values, one, (outcome, error) in zip(params, requests, done, strict=True)
+        for values_of, one, run, value in zip(params, done, runs, values, strict=True)
     ]
 
 
-def _differs_alone(found: list[Combination], executions: list[ExecutionResult], seed: int, n_jobs: int | None) -> bool:
+def _on_common_start(
+    request: Request, params: Sequence[Mapping[str, Literal]], done: Sequence[Done]
+) -> tuple[Sequence[Done], pd.Timestamp | None]:
+    """All combinations share one index: the earliest first row of any of them, unless a start is given."""
+    firsts = [one.first for one in done if one.first is not None]
+    if request.options.get("start") is not None or not firsts:
+        return done, None
+    start = min(firsts)
+    late = [place for place, one in enumerate(done) if one.first is not None and one.first != start]
+    if not late:
+        return done, start
+    later = dataclasses.replace(request, options={**request.options, "start": start})
+    executions = [done[place].execution or Combination(params=params[place], base=request).again() for place in late]
+    moved = dict(zip(late, simulated(later, executions), strict=True))
+    return [
+        dataclasses.replace(one, found=moved[place]) if place in moved else one for place, one in enumerate(done)
+    ], start
+
+
+def _differs_alone(found: Sequence[Combination], n_jobs: int | None) -> bool:
     """Whether any of the best five and five random combinations decides otherwise in a fresh child."""
     ranked = sorted(
         (place for place, one in enumerate(found) if not math.isnan(one.value)),
         key=lambda place: (-found[place].value, place),
     )
-    random = np.random.Generator(np.random.Philox(seed))
-    chosen = {*ranked[:CONTROLS], *random.permutation(len(found))[:CONTROLS].tolist()} - {0}
-    places = sorted(chosen)
-    requests = [dataclasses.replace(found[place].request, validate=False) for place in places]
-    fresh = pmap_cancellable(execute, requests, n_jobs=n_jobs)
-    return any(not _same(executions[place], again) for place, again in zip(places, fresh, strict=True))
+    random = np.random.Generator(np.random.Philox(found[0].base.seed))
+    places = sorted({*ranked[:CONTROLS], *random.permutation(len(found))[:CONTROLS].tolist()})
+    chosen = [found[place] for place in places]
+    fresh = pmap_cancellable(_again, [one.request for one in chosen], n_jobs=n_jobs)
+    return not all(_same(one, again) for one, again in zip(chosen, fresh, strict=True))
 
 
-def _same(a: ExecutionResult, b: ExecutionResult) -> bool:
-    if a.positions is None or b.positions is None:
-        return a.status is b.status
-    return a.positions.call == b.positions.call and a.positions.frame.equals(b.positions.frame)
+def _again(request: Request, cancel: threading.Event | None) -> ExecutionResult:
+    return execute(request, cancel)
 
 
-def _common_start(requests: list[Request], executions: list[ExecutionResult]) -> list[Request]:
-    """All combinations share one index: the earliest first row of any of them, unless a start is given."""
-    if requests[0].options.get("start") is not None:
-        return requests
-    firsts = [
-        execution.positions.frame.index[0]
-        if execution.positions is not None and len(execution.positions.frame)
-        else None
-        for execution in executions
-    ]
-    known = [first for first in firsts if first is not None]
-    if not known:
-        return requests
-    start = min(known)
-    # A combination that begins there anyway keeps the key that it has outside of the sweep.
-    return [
-        one if first is None or first == start else dataclasses.replace(one, options={**one.options, "start": start})
-        for one, first in zip(requests, firsts, strict=True)
-    ]
+def _same(one: Combination, again: ExecutionResult) -> bool:
+    ours = None if one.execution is None else one.execution.positions
+    if ours is not None and again.positions is not None:
+        return ours.call == again.positions.call and ours.frame.equals(again.positions.frame)
+    if one.execution is None and one.run is not None:  # its decisions were too large to keep
+        other = simulated_alone(one.request, again)
+        return isinstance(other, Run) and np.array_equal(other.returns, one.run.returns)
+    return one.execution is not None and one.execution.status is again.status
 
 
-def _pair(pair: tuple[Request, ExecutionResult]) -> tuple[Outcome | None, errors.OutsampleError | None]:
-    return evaluated(*pair)
-
-
-def evaluated(request: Request, execution: ExecutionResult) -> tuple[Outcome | None, errors.OutsampleError | None]:
-    """Return what an execution led to, or the error that it ended with."""
-    try:
-        raise_for_status(execution, request.policy)
-        return evaluate(request, execution), None
-    except errors.OutsampleError as error:
-        return None, error
-
-
-def _row(combination: Combination) -> dict[str, object]:
-    row: dict[str, object] = {
-        name: canonical_json(value).decode() if isinstance(value, list | tuple) else value
-        for name, value in combination.params.items()
-    }
-    row["objective"] = combination.value
-    if combination.outcome is not None:
-        measured = combination.outcome.metrics
-        for name in ("sharpe", "total_return", "cagr", "max_drawdown", "volatility", "n_trades"):
-            row[name] = getattr(measured, name, math.nan)
-    row["error"] = "" if combination.error is None else str(combination.error)
-    return row
+def _shown(value: Literal) -> object:
+    return canonical_json(value).decode() if isinstance(value, list | tuple) else value

@@ -21,11 +21,12 @@ from outsample import errors, metrics
 from outsample.config import Execution
 from outsample.engine import Simulation, decisions, simulate
 from outsample.metrics import Metrics, measure
-from outsample.pipeline import Outcome
+from outsample.pipeline import weights_of
 from outsample.research.beside import compared, default_returns, stability
 from outsample.research.choosing import choose_rows, choose_strictly
+from outsample.research.combination import Combination, Run
 from outsample.research.evidence import deflated
-from outsample.research.sweep import Combination, SweepRuns
+from outsample.research.sweep import SweepRuns
 from outsample.stats import Window, walk_forward_windows
 
 __all__ = ["Plan", "WalkForwardRun", "WindowChoice", "run_walk_forward"]
@@ -98,15 +99,17 @@ class WalkForwardRun:
     choices : tuple of WindowChoice
     simulation : Simulation
         The stitched decisions, simulated once over all test windows.
-    metrics : Metrics
-        Of the stitched returns.
     """
 
     sweep: SweepRuns
     plan: Plan
     choices: tuple[WindowChoice, ...]
     simulation: Simulation
-    metrics: Metrics
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Of the stitched returns."""
+        return measure(self.simulation, conventions=self.sweep.request.resolved_conventions)
 
     @cached_property
     def dates(self) -> pd.DatetimeIndex:
@@ -132,10 +135,11 @@ class WalkForwardRun:
     @cached_property
     def comparison(self) -> pd.DataFrame:
         """The stitched series against hindsight, the default parameters, and buying and holding; a row each."""
-        best, held = self.sweep.best.outcome, _reference(self.sweep).benchmark
+        reference = _reference(self.sweep).outcome
+        held = None if reference is None else reference.benchmark
         series = {
             "stitched, out of sample": self.simulation.returns,
-            "best combination, with hindsight": None if best is None else best.simulation.returns,
+            "best combination, with hindsight": self.sweep.best.returns,
             "default parameters": default_returns(self.sweep),
             "buy and hold": None if held is None else held.returns,
         }
@@ -163,9 +167,9 @@ class WalkForwardRun:
             "test_end": dates[window.test.stop - 1],
         }
         row |= dict.fromkeys(self.sweep.grid) if choice.chosen is None else dict(choice.chosen.params)
-        inside = pd.Series(dtype=float)
-        if choice.chosen is not None and choice.chosen.outcome is not None:
-            inside = choice.chosen.outcome.simulation.returns.iloc[window.train.start : window.train.stop]
+        inside = np.empty(0)
+        if choice.chosen is not None and choice.chosen.run is not None:
+            inside = choice.chosen.run.returns[window.train.start : window.train.stop]
         row["objective"] = choice.objective
         for name, part in (("in_sample", inside), ("out_of_sample", outside)):
             row[f"{name}_sharpe"] = metrics.sharpe(part, periods_per_year=periods) if len(part) > 1 else math.nan
@@ -202,9 +206,9 @@ def run_walk_forward(
         The windows do not fit the data, or options of ``sim`` differ between combinations.
     """
     reference = _reference(sweep)
-    returns = reference.simulation.returns
+    dates = _index(sweep)
     windows = walk_forward_windows(
-        returns.index,
+        dates,
         train=plan.train,
         test=plan.test,
         step=plan.step,
@@ -214,8 +218,8 @@ def run_walk_forward(
     )
     if not windows:
         raise errors.ConfigError(
-            f"No window fits: train={plan.train!r} and test={plan.test!r} need more than the {len(returns)} bars "
-            f"from {returns.index[0].date()} to {returns.index[-1].date()}."
+            f"No window fits: train={plan.train!r} and test={plan.test!r} need more than the {len(dates)} bars "
+            f"from {dates[0].date()} to {dates[-1].date()}."
         )
     choices = []
     for place, _window in enumerate(windows):
@@ -223,8 +227,7 @@ def run_walk_forward(
         if on_done is not None:
             on_done(place + 1, len(windows))
     simulation = _stitched(sweep, reference, tuple(choices), plan)
-    measured = measure(simulation, conventions=sweep.request.resolved_conventions)
-    return WalkForwardRun(sweep=sweep, plan=plan, choices=tuple(choices), simulation=simulation, metrics=measured)
+    return WalkForwardRun(sweep=sweep, plan=plan, choices=tuple(choices), simulation=simulation)
 
 
 def _choice(sweep: SweepRuns, windows: list[Window], place: int, plan: Plan, n_jobs: int | None) -> WindowChoice:
@@ -241,23 +244,25 @@ def _choice(sweep: SweepRuns, windows: list[Window], place: int, plan: Plan, n_j
 
 
 def _index(sweep: SweepRuns) -> pd.DatetimeIndex:
-    index: pd.DatetimeIndex = _reference(sweep).simulation.returns.index  # type: ignore[assignment]
-    return index
+    reference = _reference(sweep).run
+    assert reference is not None
+    return reference.dates
 
 
-def _reference(sweep: SweepRuns) -> Outcome:
+def _reference(sweep: SweepRuns) -> Combination:
     """Any combination that ran: they share one index and, but for the parameters, one set of options."""
     for combination in sweep.combinations:
-        if combination.outcome is not None:
-            return combination.outcome
+        if combination.run is not None:
+            return combination
     first = sweep.combinations[0].error
     assert first is not None
     raise first
 
 
-def _stitched(sweep: SweepRuns, reference: Outcome, choices: tuple[WindowChoice, ...], plan: Plan) -> Simulation:
-    request, dates = sweep.request, reference.simulation.returns.index
-    _check_options(sweep, reference)
+def _stitched(sweep: SweepRuns, reference: Combination, choices: tuple[WindowChoice, ...], plan: Plan) -> Simulation:
+    assert reference.run is not None
+    request, dates, options = sweep.request, reference.run.dates, reference.run.execution
+    _check_options(sweep, reference.run)
     rows: list[pd.DataFrame] = []
     before: Combination | None = None
     for place, choice in enumerate(choices):
@@ -266,21 +271,20 @@ def _stitched(sweep: SweepRuns, reference: Outcome, choices: tuple[WindowChoice,
         end = dates[choice.window.test.stop - 1] if last else dates[choices[place + 1].window.train.stop - 1]
         rows.append(_segment(choice, before, begin, end, last=last, request_symbols=request.data.symbols))
         if plan.boundary == "flat" and place:
-            flat = request.data.dates[request.data.dates.searchsorted(begin) - 1]
+            flat = request.data.dates[int(request.data.dates.searchsorted(begin)) - 1]
             rows.append(pd.DataFrame(0.0, index=[flat], columns=request.data.symbols))
         before = choice.chosen
     decided = pd.concat(rows).sort_index(kind="stable")
     decided = decided[~decided.index.duplicated(keep="last")]
     first, final = choices[0].window.test.start, choices[-1].window.test.stop - 1
-    equity_dates = reference.simulation.equity.index
     options = dataclasses.replace(
-        reference.execution_options,
+        options,
         resample=tuple(decided.index),
         resample_offset=None,
-        start=equity_dates[first],  # returns begin one bar after the equity
+        start=request.data.dates[int(request.data.dates.searchsorted(dates[first])) - 1],  # equity begins a bar earlier
         end=dates[final],
     )
-    return simulate(decided, request.data, execution=options, costs=reference.costs, engine=request.engine)
+    return simulate(decided, request.data, execution=options, costs=reference.run.costs, engine=request.engine)
 
 
 def _segment(
@@ -293,10 +297,11 @@ def _segment(
     request_symbols: list[object],
 ) -> pd.DataFrame:
     """Decisions of a window: the chosen combination's from `begin`, with its row in force at the seam."""
-    if choice.chosen is None or choice.chosen.outcome is None:
+    positions = None if choice.chosen is None else choice.chosen.positions
+    if choice.chosen is None or choice.chosen.run is None or positions is None:
         return pd.DataFrame(0.0, index=[begin], columns=request_symbols)
-    outcome = choice.chosen.outcome
-    decided = decisions(outcome.positions.frame, outcome.request.data, outcome.execution_options)
+    weights = weights_of(choice.chosen.base, positions)
+    decided = decisions(weights, choice.chosen.base.data, choice.chosen.run.execution)
     decided = decided.reindex(columns=request_symbols, fill_value=0.0).astype(np.float64)
     inside = decided[(decided.index >= begin) & (decided.index <= end if last else decided.index < end)]
     same = before is not None and before.params == choice.chosen.params
@@ -308,19 +313,22 @@ def _segment(
     return pd.concat([seam, inside])
 
 
-def _check_options(sweep: SweepRuns, reference: Outcome) -> None:
+def _check_options(sweep: SweepRuns, reference: Run) -> None:
     """The stitched run has one set of options; a schedule may differ, it is part of the decisions."""
     for combination in sweep.combinations:
-        if combination.outcome is None:
+        run = combination.run
+        if run is None or (run.execution is reference.execution and run.costs is reference.costs):
             continue
-        ours, theirs = combination.outcome.execution_options, reference.execution_options
+        ours, theirs = run.execution, reference.execution
         names = [
             field.name
             for field in dataclasses.fields(Execution)
-            if field.name not in {"resample", "resample_offset"}
+            if field.name not in {"resample", "resample_offset", "start"}
             and getattr(ours, field.name) != getattr(theirs, field.name)
         ]
-        if names or combination.outcome.costs != reference.costs:
+        if not run.dates.equals(reference.dates):
+            names.append("start")  # where one was given, and not only a later first row
+        if names or run.costs != reference.costs:
             raise errors.ConfigError(
                 f"The options of sim differ between combinations: {', '.join(names) or 'costs'}.",
                 hint="Walk-forward simulates the stitched decisions once, with one set of options.",

@@ -18,6 +18,7 @@ from outsample.sandbox.execute import answer
 from outsample.sandbox.linux import die_with_parent
 from outsample.sandbox.payload import MappedDataset, open_payload
 from outsample.sandbox.probes import probe
+from outsample.sandbox.series import answer_series
 from outsample.sandbox.stubs import Notes
 from outsample.sandbox.warm import rehearse
 
@@ -146,10 +147,14 @@ def _once(request: Mapping[str, Any], dataset: MappedDataset, notes: Notes) -> N
 
 
 def _session(request: Mapping[str, Any], dataset: MappedDataset, notes: Notes) -> None:
-    """Answer one parameter set after another, each in a new namespace with the seeds reset."""
+    """Answer one parameter set, or a series of them, after another, each in a new namespace with the seeds reset."""
     with io.FileIO(COMMANDS, "rb") as raw, io.BufferedReader(raw) as commands:
         for command in commands:
-            _send(answer(request, json.loads(command), dataset, notes))
+            asked = json.loads(command)
+            if isinstance(asked, list):
+                answer_series(request, asked, dataset, notes, _send)
+            else:
+                _send(answer(request, asked, dataset, notes))
 
 
 def _send(parts: Sequence[bytes | memoryview]) -> None:

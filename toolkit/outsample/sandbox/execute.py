@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outsample.data import Dataset
+from outsample.data import Dataset, StrategyFrame
 from outsample.errors import OutsampleError, StrategyError, ValidationError, nearest
 from outsample.sandbox.answers import LazyReport
 from outsample.sandbox.helpers import plant_modules
@@ -26,7 +26,7 @@ from outsample.sandbox.stubs import Notes
 from outsample.sandbox.wire import encode_answer
 from outsample.strategy import Strategy
 
-__all__ = ["FILENAME", "Program", "answer", "execute", "failure"]
+__all__ = ["FILENAME", "Program", "answer", "execute", "failure", "flush_output"]
 
 FILENAME = "<strategy>"
 _NO_POSITIONS = "The strategy ended without positions."
@@ -103,11 +103,16 @@ def answer(request: Mapping[str, Any], params: Mapping[str, object], dataset: Da
         message = encode_answer(header, frame)
     except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is an answer
         message = encode_answer(failure(error, notes))
+    flush_output()
+    return message
+
+
+def flush_output() -> None:
+    """Send on what was printed so far."""
     for stream in (sys.stdout, sys.stderr):
         # The strategy may have closed or replaced it; what it printed is its own loss.
         with contextlib.suppress(Exception):
             stream.flush()
-    return message
 
 
 def _call_entry(scene: Scene) -> object:
@@ -143,12 +148,14 @@ def _table(value: object, scene: Scene) -> pd.DataFrame:
             f"Positions must be a DataFrame [date x symbol]. Got {type(value).__name__}.",
             hint="Row t holds what is wanted after the close of bar t: True/False or weights.",
         )
-    frame = pd.DataFrame(value, copy=False)
+    frame = value if type(value) is StrategyFrame else pd.DataFrame(value, copy=False)
     if not isinstance(frame.index, pd.DatetimeIndex):
         frame = frame.set_axis(_dates(frame.index), axis=0)
-    if not all(dtype == np.dtype(bool) for dtype in frame.dtypes):
+    if frame.to_numpy().dtype != np.dtype(bool):
         frame = _numbers(frame)
-    bad = next((name for name in frame.columns if not isinstance(name, str | int | np.integer)), None)
+    bad = None
+    if not frame.columns.is_(scene.labels):  # those of the data need not be looked at
+        bad = next((name for name in frame.columns if not isinstance(name, str | int | np.integer)), None)
     if bad is not None:
         raise StrategyError(
             f"The columns of positions must be symbols. Got {bad!r:.60}.", hint="Use the columns of data.get('close')."

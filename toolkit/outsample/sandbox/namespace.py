@@ -68,6 +68,7 @@ class Scene:
     recorder: SimRecorder
     data: DataAccess
     notes: Notes
+    labels: object = None  # the columns of the price frames, where they are known to be symbols
 
 
 def make_scene(dataset: Dataset, notes: Notes) -> Scene:
@@ -85,7 +86,7 @@ def make_scene(dataset: Dataset, notes: Notes) -> Scene:
         "pd": pd,
         "np": np,
     }
-    return Scene(names=names, recorder=recorder, data=data, notes=notes)
+    return Scene(names=names, recorder=recorder, data=data, notes=notes, labels=vars(dataset).get("labels"))
 
 
 def _plant_finlab(data: DataAccess, recorder: SimRecorder, notes: Notes) -> None:

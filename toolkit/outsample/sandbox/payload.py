@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outsample.data import Dataset
+from outsample.data import Dataset, StrategyFrame
 
 __all__ = ["MappedDataset", "Payload", "dataset_payload", "encode_dataset", "memory_file", "open_payload"]
 
@@ -192,8 +192,23 @@ class MappedDataset(Dataset):
         self._memory = memory
         self._start = start
         self._dates = self._index(header["dates"])
-        self._names = pd.Index(header["symbols"])
+        self._names = self.labels = pd.Index(header["symbols"])
         self._mapped: dict[str, pd.DataFrame] = {}
+        self._bound: dict[str, StrategyFrame] = {}
+        self._symbols = list(self._names)
+
+    def get(self, key: str) -> StrategyFrame:
+        """Return a frame for a strategy; see `Dataset.get`. Asked for again, it is a light copy of the first."""
+        kept = self._bound.get(key)
+        if kept is None:
+            kept = super().get(key)
+            if vars(kept).get("_token") is None:
+                return kept  # nothing is copied on write here: each caller needs a frame of its own
+            self._bound[key] = kept
+        again: StrategyFrame = kept.copy(deep=False)
+        for name in ("_token", "_source"):
+            object.__setattr__(again, name, vars(kept)[name])
+        return again
 
     @property
     def dates(self) -> pd.DatetimeIndex:
@@ -215,7 +230,7 @@ class MappedDataset(Dataset):
     @property
     def symbols(self) -> list[Any]:
         """The symbols of the price frames."""
-        return list(self._names)
+        return self._symbols[:]
 
     @property
     def delisted(self) -> pd.Series:

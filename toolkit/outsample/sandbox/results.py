@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
+from typing import Any
 
 from outsample.config import SandboxPolicy
 from outsample.errors import ResultInvalid
 from outsample.model import ExecutionResult, SandboxReport, Status
 from outsample.sandbox.outcome import Outcome
 from outsample.sandbox.request import cpu_limit
-from outsample.sandbox.wire import Answer, decode_answer, plain_text
+from outsample.sandbox.wire import Answer, decode_answer, decode_answers, plain_text
 
-__all__ = ["finish", "refusal"]
+__all__ = ["finish", "finish_batch", "refusal"]
 
 Verdict = tuple[Status, str, str]  # status, error, hint
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
@@ -37,21 +37,38 @@ def finish(outcome: Outcome, policy: SandboxPolicy, report: SandboxReport) -> Ex
             answer = decode_answer(outcome.message)
         except ResultInvalid as error:
             outcome.stopped, outcome.reason = "result_invalid", str(error)
+    return _result(outcome, answer, policy, report)
+
+
+def finish_batch(outcome: Outcome, policy: SandboxPolicy, report: SandboxReport) -> list[ExecutionResult]:
+    """Turn one message of a series into the results of its parameter sets, which share its time evenly.
+
+    Raises
+    ------
+    ResultInvalid
+        The message is not as it must be.
+    """
+    assert outcome.message is not None
+    answers = decode_answers(outcome.message)
+    outcome.wall_seconds /= len(answers)
+    outcome.cpu_seconds /= len(answers)
+    return [_result(outcome, answer, policy, report) for answer in answers]
+
+
+def _result(outcome: Outcome, answer: Answer | None, policy: SandboxPolicy, report: SandboxReport) -> ExecutionResult:
     text = outcome.output.decode("utf-8", errors="replace")
-    result = ExecutionResult(
-        status=Status.CRASHED,
-        stdout=plain_text(text, limit=len(text)),
-        output_bytes=outcome.output_bytes,
-        wall_seconds=outcome.wall_seconds,
-        cpu_seconds=outcome.cpu_seconds,
-        peak_memory_mb=outcome.peak_bytes / (1 << 20),
-        sandbox=report,
-    )
+    seen: dict[str, Any] = {
+        "stdout": plain_text(text, limit=len(text)),
+        "output_bytes": outcome.output_bytes,
+        "wall_seconds": outcome.wall_seconds,
+        "cpu_seconds": outcome.cpu_seconds,
+        "peak_memory_mb": outcome.peak_bytes / (1 << 20),
+        "sandbox": report,
+    }
     if answer is None:
         status, said, hint = _verdict(outcome, policy)
-        return dataclasses.replace(result, status=status, error=said, hint=hint)
-    return dataclasses.replace(
-        result,
+        return ExecutionResult(status=status, error=said, hint=hint, **seen)
+    return ExecutionResult(
         status=Status(answer.status),
         positions=answer.positions,
         warnings=answer.warnings,
@@ -60,6 +77,7 @@ def finish(outcome: Outcome, policy: SandboxPolicy, report: SandboxReport) -> Ex
         hint=answer.hint,
         line=answer.line,
         traceback=answer.traceback,
+        **seen,
     )
 
 

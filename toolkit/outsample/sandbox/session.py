@@ -11,23 +11,31 @@ import dataclasses
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
 from outsample.config import SandboxPolicy
 from outsample.data import Dataset
-from outsample.errors import ConfigError, SandboxCrashed
-from outsample.model import ExecutionResult, Status
+from outsample.errors import ConfigError, ResultInvalid, SandboxCrashed
+from outsample.model import ExecutionResult, SandboxReport, Status
 from outsample.sandbox.launch import Launched, choose_server, launch
 from outsample.sandbox.report import satisfies
 from outsample.sandbox.request import make_request
-from outsample.sandbox.results import finish, refusal
+from outsample.sandbox.results import finish, finish_batch, refusal
 from outsample.sandbox.watch import Watch
 from outsample.strategy import Strategy
 
 __all__ = ["SandboxSession"]
 
 MAXIMUM_COMMAND = 65_536
+
+
+class _Interrupted(Exception):
+    """A series did not end with answers alone."""
+
+    def __init__(self, answered: list[ExecutionResult]) -> None:
+        super().__init__()
+        self.answered = answered
 
 
 class SandboxSession:
@@ -87,6 +95,61 @@ class SandboxSession:
         for params in parameter_sets:
             yield self.run(params)
 
+    def series(
+        self, parameter_sets: Sequence[Mapping[str, object]], *, cancel: threading.Event | None = None
+    ) -> list[ExecutionResult]:
+        """Run parameter sets without waiting for one another: the results are those of `run`, much sooner.
+
+        The child compiles the source once and answers in batches. As soon as anything but answers comes (a limit,
+        printed text, a crash), the sets that were not answered before are run one by one, so that each result
+        says what happened to its own set. The time limit holds for each batch, which is a set at least.
+        """
+        results: list[ExecutionResult] = []
+        with self._lock:
+            for part in self._parts(parameter_sets):
+                try:
+                    results += self._batches(part, cancel)
+                except _Interrupted as stop:
+                    self._end()
+                    results += stop.answered
+                    break
+                except BaseException:
+                    self._end()
+                    raise
+        return results + [self.run(params, cancel=cancel) for params in parameter_sets[len(results) :]]
+
+    def _parts(self, parameter_sets: Sequence[Mapping[str, object]]) -> Iterator[list[bytes]]:
+        """Commands of sets that fit together into one command."""
+        part: list[bytes] = []
+        for params in parameter_sets:
+            command = self._command({**self._request.params, **params}).rstrip()
+            if part and sum(map(len, part)) + len(part) + len(command) + 3 > MAXIMUM_COMMAND:
+                yield part
+                part = []
+            part.append(command)
+        if part:
+            yield part
+
+    def _batches(self, part: list[bytes], cancel: threading.Event | None) -> list[ExecutionResult]:
+        report = self._started()
+        if isinstance(report, ExecutionResult):
+            return [report] * len(part)
+        assert self._launched is not None
+        assert self._watch is not None
+        results: list[ExecutionResult] = []
+        try:
+            os.write(self._launched.commands, b"[" + b",".join(part) + b"]\n")
+            while len(results) < len(part):
+                outcome = self._watch.next_answer(cancel)
+                if outcome.message is None or outcome.stopped or outcome.output_bytes:
+                    raise _Interrupted(results)
+                results += finish_batch(outcome, self._request.policy, report)
+        except (BrokenPipeError, ResultInvalid) as error:
+            raise _Interrupted(results) from error
+        if len(results) > len(part):
+            raise _Interrupted([])
+        return results
+
     def close(self) -> None:
         """End the child; more than once is fine."""
         with self._lock:
@@ -102,6 +165,23 @@ class SandboxSession:
         return command
 
     def _run(self, command: bytes, cancel: threading.Event | None) -> ExecutionResult:
+        report = self._started()
+        if isinstance(report, ExecutionResult):
+            return report
+        assert self._launched is not None
+        assert self._watch is not None
+        try:
+            os.write(self._launched.commands, command)
+        except BrokenPipeError as error:
+            raise SandboxCrashed("The session's process ended between two runs.", hint="Run it again.") from error
+        outcome = self._watch.one_answer(cancel)
+        result = finish(outcome, self._request.policy, report)
+        if outcome.message is None or result.status is Status.RESULT_INVALID:
+            self._end()
+        return result
+
+    def _started(self) -> SandboxReport | ExecutionResult:
+        """Start the child if there is none; say what protects it, or why it may not run."""
         server = choose_server(self._request)
         if not satisfies(server.report.level, self._request.policy.require):
             return refusal(self._request.policy, server.report)
@@ -109,15 +189,7 @@ class SandboxSession:
             self._launched, server = launch(self._request, server, "session")
             launched = self._launched
             self._watch = Watch(launched.child, launched.result, launched.output, launched.bounds)
-        try:
-            os.write(self._launched.commands, command)
-        except BrokenPipeError as error:
-            raise SandboxCrashed("The session's process ended between two runs.", hint="Run it again.") from error
-        outcome = self._watch.one_answer(cancel)
-        result = finish(outcome, self._request.policy, server.report)
-        if outcome.message is None or result.status is Status.RESULT_INVALID:
-            self._end()
-        return result
+        return server.report
 
     def _end(self) -> None:
         launched, self._launched, self._watch = self._launched, None, None

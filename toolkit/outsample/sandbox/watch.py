@@ -53,9 +53,18 @@ class Watch:
 
     def one_answer(self, cancel: threading.Event | None = None) -> Outcome:
         """Wait for one answer of a session; the child lives on unless it was stopped."""
+        return self._next(cancel, b"")
+
+    def next_answer(self, cancel: threading.Event | None = None) -> Outcome:
+        """Wait for the next of several answers: what was read with the one before belongs to this one."""
+        return self._next(cancel, self._reader.rest)
+
+    def _next(self, cancel: threading.Event | None, rest: bytes | bytearray) -> Outcome:
         self._cancel = cancel
         self._outcome = Outcome()
-        self._reader = MessageReader(self._bounds.result_bytes)
+        self._reader = MessageReader(self._bounds.result_bytes, rest)
+        if rest:
+            self._feed(b"")
         started, cpu = time.monotonic(), _cpu_seconds(self._child.process)
         self._follow(started + self._bounds.timeout)
         self._outcome.wall_seconds = time.monotonic() - started
@@ -121,6 +130,10 @@ class Watch:
         if not piece:
             self._drop(self._result)
             return False
+        return self._feed(piece)
+
+    def _feed(self, piece: bytes) -> bool:
+        """Add what was read to the answer; False once there is no more to read."""
         try:
             self._outcome.message = self._reader.feed(piece)
         except ResultInvalid as error:

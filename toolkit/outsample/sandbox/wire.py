@@ -5,7 +5,8 @@
     magic "OSR1" | u32 length of header | u64 length of body | header (JSON, UTF-8) | body
 
 The body is the index (int64, nanoseconds since 1970, UTC) and then the values (bool: one byte each,
-float64: eight), row after row. The sender is not trusted: every length is checked against what the header
+float64: eight), row after row. A batch is several answers with one header and one index: "batch" says how
+many tables of values follow. The sender is not trusted: every length is checked against what the header
 says and against a limit before anything is allocated or read, every field against its type. No pickle and
 no library format stands between a child and its parent.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ import pandas as pd
 from outsample.errors import ResultInvalid
 from outsample.model import Positions, SimCall
 
-__all__ = ["Answer", "Message", "MessageReader", "decode_answer", "encode_answer", "plain_text"]
+__all__ = ["Answer", "Message", "MessageReader", "decode_answer", "decode_answers", "encode_answer", "plain_text"]
 
 MAGIC = b"OSR1"
 _PREFIX = struct.Struct("<4sIQ")
@@ -35,6 +36,7 @@ MAXIMUM_TEXT = 20_000
 MAXIMUM_WARNINGS = 50
 MAXIMUM_OPTIONS = 64
 MAXIMUM_DATES = 100_000
+MAXIMUM_BATCH = 10_000
 _STATUSES = ("ok", "strategy_error", "memory")
 _KINDS = ("position", "signal")
 _DIALECTS = ("outsample", "finlab")
@@ -106,7 +108,9 @@ _PLAIN = _plain_table()
 # Writing, in the child
 
 
-def encode_answer(header: Mapping[str, object], frame: pd.DataFrame | None = None) -> list[bytes]:
+def encode_answer(
+    header: Mapping[str, object], frame: pd.DataFrame | None = None, *, batch: Sequence[np.ndarray] | None = None
+) -> list[bytes]:
     """Return the buffers of one message.
 
     Parameters
@@ -115,20 +119,24 @@ def encode_answer(header: Mapping[str, object], frame: pd.DataFrame | None = Non
         JSON values; "frame" is added.
     frame : DataFrame [date x symbol], bool or float64, optional
         DatetimeIndex, columns of str or int.
+    batch : sequence of ndarray, optional
+        The values of several answers with this header and these labels, in place of the frame's.
     """
     said = dict(header)
     body: list[bytes] = []
     if frame is not None:
         index = pd.DatetimeIndex(frame.index)
-        values = np.ascontiguousarray(frame.to_numpy())
+        tables = [frame.to_numpy()] if batch is None else batch
+        if batch is not None:
+            said["batch"] = len(batch)
         said["frame"] = {
             "rows": len(index),
             "columns": [name if isinstance(name, str) else int(name) for name in frame.columns],
-            "dtype": "bool" if values.dtype == bool else "float64",
+            "dtype": "bool" if tables[0].dtype == bool else "float64",
             "tz": None if index.tz is None else str(index.tz),
         }
         stamps = np.ascontiguousarray(index.as_unit("ns").asi8, dtype="<i8")
-        body = [array.tobytes() for array in (stamps, values)]
+        body = [array.tobytes() for array in (stamps, *tables)]
     text = json.dumps(said, ensure_ascii=True, allow_nan=False).encode()
     length = sum(len(part) for part in body)
     return [_PREFIX.pack(MAGIC, len(text), length) + text, *body]
@@ -145,13 +153,16 @@ class MessageReader:
     ----------
     limit : int
         Largest body in bytes.
+    rest : bytes
+        What was read of it with the message before.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, rest: bytes | bytearray = b"") -> None:
         self._limit = limit
-        self._data = bytearray()
+        self._data = bytearray(rest)
         self._total = _PREFIX.size
         self._header = -1
+        self.rest = bytearray()  # what came after the message
 
     def feed(self, piece: bytes) -> Message | None:
         """Add bytes; return the message once it is complete.
@@ -176,6 +187,7 @@ class MessageReader:
         if self._header < 0 or len(self._data) < self._total:
             return None
         end = _PREFIX.size + self._header
+        self.rest = self._data[self._total :]
         return Message(header=bytes(self._data[_PREFIX.size : end]), body=self._data[end : self._total])
 
 
@@ -185,8 +197,16 @@ def decode_answer(message: Message) -> Answer:
     Raises
     ------
     ResultInvalid
-        Anything about it is not as it must be: what, got.
+        Anything about it is not as it must be: what, got; or it is a batch.
     """
+    found = decode_answers(message)
+    if len(found) != 1:
+        raise _invalid("number of answers", len(found))
+    return found[0]
+
+
+def decode_answers(message: Message) -> list[Answer]:
+    """As `decode_answer`, for a message that may hold a batch of answers."""
     try:
         header = json.loads(message.header)
     except (ValueError, RecursionError) as error:
@@ -203,13 +223,12 @@ def decode_answer(message: Message) -> Answer:
     if line is not None and (type(line) is not int or not 0 < line < 10_000_000):
         raise _invalid("line", line)
     texts = {name: _text(header, name) for name in ("error", "error_type", "hint", "traceback", "code")}
-    return Answer(
-        status=status,
-        positions=_positions(header, message.body) if status == "ok" else None,
-        line=line,
-        warnings=tuple(plain_text(item, limit=500) for item in warnings[:MAXIMUM_WARNINGS]),
-        **texts,
-    )
+    count = header.get("batch", 1)
+    if type(count) is not int or not 1 <= count <= MAXIMUM_BATCH or (status != "ok" and count != 1):
+        raise _invalid("number of answers", count)
+    positions = _positions(header, message.body, count) if status == "ok" else [None]
+    said = tuple(plain_text(item, limit=500) for item in warnings[:MAXIMUM_WARNINGS])
+    return [Answer(status=status, positions=one, line=line, warnings=said, **texts) for one in positions]
 
 
 def _invalid(what: str, got: object) -> ResultInvalid:
@@ -223,14 +242,15 @@ def _text(header: Mapping[str, object], name: str) -> str:
     return plain_text(value)
 
 
-def _positions(header: Mapping[str, object], body: bytearray) -> Positions:
+def _positions(header: Mapping[str, object], body: bytearray, count: int) -> list[Positions | None]:
     kind = header.get("kind")
     if kind not in _KINDS:
         raise _invalid("kind", kind)
-    return Positions(frame=_frame(header.get("frame"), body), kind=str(kind), call=_call(header.get("call")))
+    call = _call(header.get("call"))
+    return [Positions(frame=frame, kind=str(kind), call=call) for frame in _frames(header.get("frame"), body, count)]
 
 
-def _frame(said: object, body: bytearray) -> pd.DataFrame:
+def _frames(said: object, body: bytearray, count: int) -> list[pd.DataFrame]:
     if not isinstance(said, dict):
         raise _invalid("frame", said)
     rows, columns, dtype = said.get("rows"), said.get("columns"), said.get("dtype")
@@ -239,12 +259,13 @@ def _frame(said: object, body: bytearray) -> pd.DataFrame:
     if dtype not in ("bool", "float64"):
         raise _invalid("dtype", dtype)
     names = _columns(columns)
-    expected = 8 * rows + rows * len(names) * (1 if dtype == "bool" else 8)
+    expected = 8 * rows + count * rows * len(names) * (1 if dtype == "bool" else 8)
     if len(body) != expected:
         raise ResultInvalid(f"The result's length does not fit its shape: {len(body)} bytes, expected {expected}.")
     index = _index(np.frombuffer(body, "<i8", rows), said.get("tz"))
     values = _values(np.frombuffer(body, "u1" if dtype == "bool" else "<f8", offset=8 * rows), kind=dtype)
-    return pd.DataFrame(values.reshape(rows, len(names)), index=index, columns=names, copy=False)
+    tables = values.reshape(count, rows, len(names))
+    return [pd.DataFrame(table, index=index, columns=names, copy=False) for table in tables]
 
 
 def _columns(columns: object) -> pd.Index:

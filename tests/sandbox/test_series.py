@@ -1,0 +1,110 @@
+"""A series of parameter sets answers what each set answers alone, whatever happens to one of them."""
+
+import pandas as pd
+import pytest
+
+from outsample import load
+from outsample.model import Status
+from outsample.sandbox import SandboxSession, run_sandboxed
+from outsample.sandbox.series import Template
+from outsample.sandbox.wire import Message, decode_answers, encode_answer
+
+pytestmark = pytest.mark.skipif("sys.platform != 'linux'")
+PLAIN = "fast = 10\nslow = 50\nclose = data.get('close')\nposition = close.average(fast) > close.average(slow)\n"
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load("synthetic:3x300?seed=2")
+
+
+def same(a, b):
+    assert (a.status, a.error, a.error_type, a.line, a.warnings, a.stdout) == (
+        b.status, b.error, b.error_type, b.line, b.warnings, b.stdout,
+    )  # fmt: skip
+    if a.positions is None or b.positions is None:
+        assert a.positions is b.positions
+    else:
+        assert (a.positions.kind, a.positions.call) == (b.positions.kind, b.positions.call)
+        pd.testing.assert_frame_equal(a.positions.frame, b.positions.frame)
+
+
+SOURCES = {
+    "plain": (PLAIN, [{"fast": f, "slow": s} for f in (3, 5, 8) for s in (20, 40)]),
+    "function": ("def strategy(data, n=5, *, k=2.0):\n    c = data.get('close')\n    return (c > c.average(n)) * k\n",
+                 [{"n": n, "k": k} for n in (3, 9) for k in (1.0, 0.5)]),
+    "text, truth, none": ("key = 'close'\nup = True\nodd = None\nc = data.get(key)\nposition = (c > 20) if up else (c < 20)\n",
+                          [{"key": k, "up": u, "odd": o} for k in ("close", "open") for u in (True, False) for o in (None, 3)]),
+    "lists": ("ns = [3, 4]\nns.append(7)\nposition = data.get('close').average(sum(ns)) > 20\n", [{"ns": [2, 3]}, {"ns": [5]}, {"ns": [2, 3]}]),
+    "signs": ("a = -5\nposition = data.get('close') * a < -100.0\n", [{"a": a} for a in (-3, 4, -9)]),
+    "errors": ("n = 1\nassert n != 3, f'three {n}'\nposition = data.get('close') > n\n", [{"n": n} for n in range(6)]),
+    "prints": ("n = 1\nif n == 3: print('three')\nposition = data.get('close') > n\n", [{"n": n} for n in range(6)]),
+    "other dates": ("n = 1\nposition = (data.get('close') > 20).iloc[n:]\n", [{"n": n} for n in (0, 0, 5, 5, 0)]),
+    "calls": ("n = 0.1\nsim(data.get('close') > 20, stop_loss=n)\n", [{"n": n} for n in (0.1, 0.1, 0.2)]),
+    "warnings": ("n = 1\nimport warnings\nif n == 2: warnings.warn('two')\nposition = data.get('close') > n\n", [{"n": n} for n in (1, 2, 3)]),
+    "random": ("n = 1\nposition = data.get('close') * 0 + np.random.rand() * n > 0.2\n", [{"n": n} for n in (1, 2, 1)]),
+    "scores": ("n = 3\nsignal = data.get('close').average(n)\n", [{"n": n} for n in (3, 4)]),
+    "a name it does not have": ("n = 3\nposition = data.get('close') > n\n", [{"n": 1}, {"m": 2}]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_it_answers_what_each_set_answers_alone(data, name):
+    """Status, positions, call, warnings, printed text and error of every set, in the order of the sets."""
+    source, sets = SOURCES[name]
+    with SandboxSession(source, data) as session:
+        found = session.series(sets)
+    assert len(found) == len(sets)
+    for params, one in zip(sets, found, strict=True):
+        same(one, run_sandboxed(source, data, params=params, validate=False))
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("while n == 4: pass", Status.TIMEOUT), ("if n == 4: import os; os._exit(3)", Status.CRASHED),
+     ("if n == 4: x = np.ones(10**9)", Status.MEMORY)],
+)  # fmt: skip
+def test_a_set_that_ends_the_child_is_told_by_itself(data, line, status):
+    """A set that never ends, leaves or takes too much memory has its own status; those before and after are well."""
+    from outsample.config import SandboxPolicy
+
+    source = f"n = 1\n{line}\nposition = data.get('close') > n\n"
+    with SandboxSession(source, data, policy=SandboxPolicy(timeout=1.0)) as session:
+        found = session.series([{"n": n} for n in range(8)])
+    assert [one.status for one in found] == [status if n == 4 else Status.OK for n in range(8)]
+
+
+def test_many_sets_need_several_commands(data):
+    """Commands have at most 65,536 bytes: longer series are sent in parts."""
+    source = "text = ''\nposition = data.get('close') > len(text)\n"
+    sets = [{"text": "x" * (1000 + k)} for k in range(150)]
+    with SandboxSession(source, data) as session:
+        found = session.series(sets)
+    close = data.get("close")
+    for params, one in zip(sets, found, strict=True):
+        assert one.positions.frame.equals(pd.DataFrame(close > len(params["text"])))
+
+
+def test_a_template_is_the_program_that_a_compiler_makes():
+    """The constants of each filled program are those of the source with the values written in it."""
+    template = Template("a = 1\ndef strategy(data, b=2.5, *, c='x'):\n    return a, b, c\n", "t")
+    for values in ({"a": 7, "b": -1.5, "c": "y"}, {"a": 8, "b": float("inf"), "c": "z"}):
+        names: dict = {}
+        exec(template.fill(values).code, names)
+        assert names["strategy"](None) == tuple(values.values())
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 3, True, "2", 10**9, None])
+def test_a_batch_that_lies_is_refused(wrong):
+    """The number of answers is checked against the length of what came."""
+    import json
+
+    from outsample.errors import ResultInvalid
+
+    frame = pd.DataFrame({"A": [1.0, 2.0]}, index=pd.date_range("2024-01-01", periods=2))
+    parts = encode_answer({"status": "ok", "kind": "position", "call": None}, frame, batch=[frame.to_numpy()] * 2)
+    length = int.from_bytes(parts[0][4:8], "little")
+    header, body = json.loads(parts[0][16 : 16 + length]), b"".join(parts[1:])
+    assert len(decode_answers(Message(header=json.dumps(header).encode(), body=bytearray(body)))) == 2
+    with pytest.raises(ResultInvalid):
+        decode_answers(Message(header=json.dumps({**header, "batch": wrong}).encode(), body=bytearray(body)))

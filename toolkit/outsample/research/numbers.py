@@ -1,0 +1,125 @@
+"""What a sweep says of each combination: a few of the numbers of `measure`, from returns alone.
+
+`numbers_of` is made for many rows of returns at once. Every number is that of `outsample.metrics.measure` on the
+same row, bit by bit: sums run over each row as they do over a row by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from outsample import metrics
+from outsample.config import Conventions
+
+__all__ = ["NUMBERS", "Numbers", "numbers_of", "sharpes"]
+
+NUMBERS = ("sharpe", "total_return", "cagr", "max_drawdown", "volatility", "n_trades")
+# Rows that are worked on together: what is in between stays in the cache of the processor.
+_ROWS = 16
+# A standard deviation below this share of the largest return is rounding, as in `outsample.metrics`.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """Numbers of one combination over the whole evaluation; NaN where `measure` says NaN."""
+
+    sharpe: float
+    total_return: float
+    cagr: float
+    max_drawdown: float
+    volatility: float
+    n_trades: int
+    sharpe_per_period: float
+
+
+def numbers_of(
+    returns: np.ndarray,
+    ends: np.ndarray,
+    depths: np.ndarray,
+    trades: Sequence[int] | np.ndarray,
+    *,
+    dates: pd.DatetimeIndex,
+    conventions: Conventions,
+) -> list[Numbers]:
+    """Return the numbers of each row.
+
+    Parameters
+    ----------
+    returns : ndarray [run x bar]
+    ends, depths : ndarray [run]
+        The last value of the wealth that begins with 1, and its deepest fall.
+    trades : sequence of int
+    dates : DatetimeIndex [bar]
+    conventions : Conventions
+        With its number of periods per year.
+    """
+    year, bars = float(conventions.periods_per_year or 252.0), returns.shape[1]
+    short = _under_one_year(dates, year) and not conventions.annualise_short
+    root, found = math.sqrt(year), []
+    for row, ((mean, spread, _), end, depth, count) in enumerate(
+        zip(_moments(returns), ends.tolist(), depths.tolist(), trades, strict=True)
+    ):
+        if conventions.risk_free:
+            sharpe = metrics.sharpe(returns[row], periods_per_year=year, risk_free=conventions.risk_free)
+        else:
+            sharpe = mean / spread * root if spread != 0.0 and bars > 1 else math.nan
+        found.append(
+            Numbers(
+                sharpe=math.nan if short else sharpe,
+                total_return=end - 1.0 if bars else math.nan,
+                cagr=math.nan if short or not bars else _growth(end, year / bars),
+                max_drawdown=depth if bars else math.nan,
+                volatility=math.nan if short else spread * root,
+                n_trades=int(count),
+                sharpe_per_period=sharpe / root,
+            )
+        )
+    return found
+
+
+def sharpes(rows: Sequence[np.ndarray], year: float) -> list[float]:
+    """Return the annual Sharpe ratio of rows of returns, without a risk-free rate; NaN without variance."""
+    root, found = math.sqrt(year), []
+    for mean, spread, bars in _moments(rows):
+        found.append(mean / spread * root if spread != 0.0 and bars > 1 else math.nan)
+    return found
+
+
+def _under_one_year(dates: pd.DatetimeIndex, year: float) -> bool:
+    """Whether a statistic per year would be said of less than a year, as `measure` decides it."""
+    n = len(dates)
+    if n >= year:
+        return False
+    return not (n > 0.9 * year and (dates[-1] - dates[0]).days >= 360)
+
+
+def _moments(rows: Sequence[np.ndarray] | np.ndarray) -> Iterator[tuple[float, float, int]]:
+    """Mean, standard deviation and length of each row; a deviation that is rounding is 0, of fewer than two NaN."""
+    for first in range(0, len(rows), _ROWS):
+        group = rows[first : first + _ROWS]
+        same = all(len(row) == len(group[0]) for row in group)
+        for part in [group] if same else [[row] for row in group]:
+            yield from _moments_of(np.stack(part) if isinstance(part, list) else np.ascontiguousarray(part))
+
+
+def _moments_of(part: np.ndarray) -> Iterator[tuple[float, float, int]]:
+    # Each row lies in one piece: how the numbers lie decides in which order they are added.
+    n, bars = part.shape
+    if bars < 2:
+        return iter([(float(row[0]) if bars else math.nan, math.nan, bars) for row in part])
+    spread = part.std(axis=1, ddof=1)
+    spread = np.where(spread <= _ROUNDING * np.abs(part).max(axis=1), 0.0, spread)
+    return zip(part.mean(axis=1).tolist(), spread.tolist(), [bars] * n, strict=True)
+
+
+def _growth(end: float, power: float) -> float:
+    try:
+        return float(end**power) - 1.0
+    except OverflowError:
+        return math.inf

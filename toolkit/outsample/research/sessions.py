@@ -1,0 +1,176 @@
+"""The runs of a sweep: parameter sets handed out to sandbox sessions, and what each came to.
+
+Threads take shares of the sets from one list: large ones while much is left, small ones at the end, so that
+none waits for another for long. While one session's child runs a share, its thread simulates the one before.
+Which thread took a set never changes a number.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from outsample import errors
+from outsample.model import ExecutionResult
+from outsample.pipeline import execute
+from outsample.request import Request
+from outsample.research.bulk import Found, simulated
+from outsample.research.parallel import distributing, pmap_cancellable
+from outsample.sandbox import SandboxSession
+from outsample.strategy import Literal
+
+__all__ = ["Done", "in_children", "in_sessions"]
+
+Params = Mapping[str, Literal]
+Progress = Callable[[int, int], None]
+
+# Decisions are kept while they take at most so many bytes together; later ones are made again when asked for.
+KEPT_BYTES = 256 << 20
+# A share is meant to take so long: progress is told, and a cancelled sweep noticed, between shares too.
+SHARE_SECONDS = 0.25
+# What starting another session has to be worth.
+START_SECONDS = 0.03
+FIRST_SHARE = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What one parameter set came to.
+
+    Parameters
+    ----------
+    execution : ExecutionResult or None
+        None where its decisions were too large to keep.
+    first : Timestamp or None
+        Date of the first row of its decisions.
+    found : Run or OutsampleError
+    """
+
+    execution: ExecutionResult | None
+    first: pd.Timestamp | None
+    found: Found
+
+
+def in_sessions(request: Request, sets: Sequence[Params], n_jobs: int | None, on_done: Progress | None) -> list[Done]:
+    """Run parameter sets in sessions, one per thread, results in the order of the sets."""
+    threads = max(1, min(n_jobs or os.cpu_count() or 1, len(sets)))
+    if distributing():
+        # A cluster gets neither a shared list nor the caller's function: progress is not told from there.
+        size = -(-len(sets) // threads)
+        parts = [sets[first : first + size] for first in range(0, len(sets), size)]
+        shares = pmap_cancellable(functools.partial(_share, request), parts, n_jobs=threads)
+        return [done for share in shares for done in share]
+    work = _Work(request, sets, on_done)
+    pmap_cancellable(work.worker, range(threads), n_jobs=threads)
+    return work.results()
+
+
+def in_children(request: Request, sets: Sequence[Params], n_jobs: int | None, on_done: Progress | None) -> list[Done]:
+    """Run each parameter set in a fresh child of its own."""
+    executions = pmap_cancellable(functools.partial(_alone, request), sets, n_jobs=n_jobs, on_done=on_done)
+    return _done(request, executions)
+
+
+def _alone(request: Request, params: Params, cancel: threading.Event | None) -> ExecutionResult:
+    from dataclasses import replace
+
+    return execute(replace(request, strategy=request.strategy.with_params(**params), validate=False), cancel)
+
+
+def _share(request: Request, sets: Sequence[Params], cancel: threading.Event | None) -> list[Done]:
+    with _session(request) as session:
+        return _done(request, session.series(sets, cancel=cancel))
+
+
+def _session(request: Request) -> SandboxSession:
+    return SandboxSession(request.strategy, request.data, policy=request.policy, seed=request.seed)
+
+
+def _done(request: Request, executions: Sequence[ExecutionResult]) -> list[Done]:
+    found = simulated(request, executions)
+    return [
+        Done(execution=execution, first=_first(execution), found=one)
+        for execution, one in zip(executions, found, strict=True)
+    ]
+
+
+def _first(execution: ExecutionResult) -> pd.Timestamp | None:
+    if execution.positions is None or not len(execution.positions.frame):
+        return None
+    first: pd.Timestamp = execution.positions.frame.index[0]
+    return first
+
+
+class _Work:
+    """The list of sets that threads take shares of."""
+
+    def __init__(self, request: Request, sets: Sequence[Params], on_done: Progress | None) -> None:
+        self._request, self._sets, self._on_done = request, sets, on_done
+        self._lock = threading.Lock()
+        self._begun = threading.Event()  # the first share is done: it is known how fast the strategy is
+        self._next, self._finished, self._kept = 0, 0, 0
+        self._seconds = 0.0  # of one set, as last seen
+        self._shares: dict[int, list[Done]] = {}
+
+    def worker(self, place: int, cancel: threading.Event | None) -> None:
+        """Take shares until none is left."""
+        if place and self._begun.wait(START_SECONDS) and not self._worth_it():
+            return
+        try:
+            with _session(self._request) as session:
+                while (taken := self._take()) is not None:
+                    if cancel is not None and cancel.is_set():
+                        raise errors.SandboxCancelled("The sweep was cancelled.")
+                    began, sets = time.perf_counter(), self._sets[taken]
+                    executions = session.series(sets, cancel=cancel)
+                    self._note((time.perf_counter() - began) / len(sets))
+                    self._add(taken.start, _done(self._request, executions))
+        finally:
+            self._begun.set()
+
+    def results(self) -> list[Done]:
+        """Everything, in the order of the sets."""
+        return [done for first in sorted(self._shares) for done in self._shares[first]]
+
+    def _worth_it(self) -> bool:
+        with self._lock:
+            return (len(self._sets) - self._next) * self._seconds > START_SECONDS
+
+    def _take(self) -> slice | None:
+        with self._lock:
+            left = len(self._sets) - self._next
+            if not left:
+                return None
+            size = FIRST_SHARE if not self._seconds else max(1, int(SHARE_SECONDS / self._seconds))
+            if not self._seconds and self._next:
+                size = 1  # slow so far: another thread is still at its first share
+            taken = slice(self._next, self._next + min(size, max(1, left // 3), left))
+            self._next = taken.stop
+            return taken
+
+    def _note(self, seconds: float) -> None:
+        with self._lock:
+            self._seconds = max(seconds, 1e-6)
+        self._begun.set()
+
+    def _add(self, first: int, done: list[Done]) -> None:
+        with self._lock:
+            kept = []
+            for one in done:
+                frame = (
+                    None if one.execution is None or one.execution.positions is None else one.execution.positions.frame
+                )
+                self._kept += 0 if frame is None else int(frame.to_numpy().nbytes)
+                drop = frame is not None and self._kept > KEPT_BYTES
+                kept.append(Done(execution=None, first=one.first, found=one.found) if drop else one)
+            self._shares[first] = kept
+            for _ in done:
+                self._finished += 1
+                if self._on_done is not None:
+                    self._on_done(self._finished, len(self._sets))

@@ -1,0 +1,157 @@
+"""A series of parameter sets in one child: compiled once, answered in batches.
+
+What a set answers alone it answers here, in the same words. Only the way differs: the source is parsed and
+compiled once, with a mark where each parameter's value stands, and sets that differ in their values alone
+share one message. Whatever is not of that kind (an error, other dates, another call of ``sim``) is sent by
+itself, in its turn.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outsample.data import Dataset
+from outsample.sandbox.execute import FILENAME, Program, execute, failure, flush_output
+from outsample.sandbox.helpers import plant_modules
+from outsample.sandbox.stubs import Notes
+from outsample.sandbox.wire import encode_answer
+from outsample.strategy import Literal, Strategy
+from outsample.strategy.parameters import coerce, find_literals, replace_literal
+
+__all__ = ["Template", "answer_series"]
+
+# A batch is sent when it has so many bytes of values, or is so old: results are used while others are made.
+BATCH_BYTES = 2 << 20
+BATCH_SECONDS = 0.01
+
+Send = Callable[[Sequence[bytes | memoryview]], None]
+
+
+class Template:
+    """Compiled source in which parameter values are put without compiling it again.
+
+    Parameters
+    ----------
+    source, name : str
+    """
+
+    def __init__(self, source: str, name: str) -> None:
+        self._source, self._name = source, name
+        self._defaults: dict[str, Literal] = {}
+        self._marks: dict[str, str] = {}
+        self._program: Program | None = None
+
+    def fill(self, params: Mapping[str, object]) -> Program:
+        """Return the program of one parameter set; errors are those of `Program.compile`."""
+        if self._program is None:
+            self._program = self._compiled(params)
+        values = {
+            name: coerce(name, value, self._defaults[name]) for name, value in params.items() if name in self._defaults
+        }
+        if values.keys() != params.keys() or values.keys() != self._marks.keys() or not _scalars(values):
+            return Program.compile(self._source, self._name, params)
+        by_mark = {mark: values[name] for name, mark in self._marks.items()}
+        code = self._program.code.replace(co_consts=_filled(self._program.code.co_consts, by_mark))
+        return Program(code=code, entry=self._program.entry, remarks=self._program.remarks)
+
+    def _compiled(self, params: Mapping[str, object]) -> Program:
+        """Compile with a text that no source holds in the place of each value; it stays a constant of the code."""
+        plain = Program.compile(self._source, self._name, {})
+        tree = Strategy.from_source(self._source, self._name).syntax_tree(FILENAME)
+        marks = {}
+        for place, (name, (default, node)) in enumerate(find_literals(tree).items()):
+            self._defaults[name] = default
+            if name in params:
+                marks[name] = f"\0parameter {place}"
+                replace_literal(tree, node, marks[name])
+        code = compile(tree, FILENAME, "exec", dont_inherit=True)
+        self._marks = marks if _texts(code.co_consts) >= {*marks.values()} else {}
+        return Program(code=code, entry=plain.entry, remarks=plain.remarks)
+
+
+def answer_series(
+    request: Mapping[str, Any], sets: Sequence[Mapping[str, object]], dataset: Dataset, notes: Notes, send: Send
+) -> None:
+    """Run what a request asks for with each parameter set and send the answers, in the order of the sets."""
+    template, batch = Template(request["source"], request["name"]), _Batch(send)
+    modules = request.get("modules", {})
+    for place, params in enumerate(sets):
+        notes.clear()
+        try:
+            program = template.fill(params)
+            if modules or not place:
+                plant_modules(modules)
+            header, frame = execute(program, dataset, notes, seed=request["seed"])
+            header["warnings"] = notes.lines
+            batch.add(header, frame)
+        except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is an answer
+            batch.flush()
+            send(encode_answer(failure(error, notes)))
+        flush_output()
+    batch.flush()
+
+
+class _Batch:
+    """Answers that differ in their values alone."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._header: dict[str, object] = {}
+        self._first: pd.DataFrame | None = None
+        self._values: list[np.ndarray] = []
+        self._bytes = 0
+        self._since = time.perf_counter()
+
+    def add(self, header: dict[str, object], frame: pd.DataFrame) -> None:
+        values = frame.to_numpy()
+        if not self._fits(header, frame, values):
+            self.flush()
+            self._header, self._first = header, frame
+        self._values.append(values)
+        self._bytes += values.nbytes
+        if self._bytes >= BATCH_BYTES or time.perf_counter() - self._since >= BATCH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._first is not None:
+            self._send(encode_answer(self._header, self._first, batch=self._values))
+        self._first, self._values, self._bytes = None, [], 0
+        self._since = time.perf_counter()
+
+    def _fits(self, header: dict[str, object], frame: pd.DataFrame, values: np.ndarray) -> bool:
+        first = self._first
+        return (
+            first is not None
+            and header == self._header
+            and values.dtype == self._values[0].dtype
+            and (frame.index.is_(first.index) or frame.index.equals(first.index))
+            and (frame.columns.is_(first.columns) or frame.columns.equals(first.columns))
+        )
+
+
+def _scalars(values: Mapping[str, object]) -> bool:
+    # Another constant is the same object in every run: a list must be new each time.
+    return all(value is None or isinstance(value, int | float | str) for value in values.values())
+
+
+def _texts(constants: tuple[object, ...]) -> set[str]:
+    found: set[str] = set()
+    for item in constants:
+        if isinstance(item, tuple):
+            found |= _texts(item)
+        elif isinstance(item, str):
+            found.add(item)
+    return found
+
+
+def _filled(constants: tuple[object, ...], values: Mapping[str, object]) -> tuple[object, ...]:
+    # Defaults of a function are a tuple among the constants.
+    return tuple(
+        _filled(item, values) if isinstance(item, tuple) else values.get(item, item) if isinstance(item, str) else item
+        for item in constants
+    )
