@@ -1,20 +1,15 @@
-"""A batch of strategies of every kind, on the end of the shipped sample: each has the level and category written beside it."""
+"""A batch of strategies of every kind, on the end of the shipped sample: each has the level that is written beside it."""
 
 import json
-import threading
-import time
 from pathlib import Path
 
 import jsonschema
-import psutil
 import pytest
 
 from outsample.batch import run_many, schema
 from outsample.config import SandboxPolicy
 from outsample.data import load
 from outsample.model import ErrorCategory
-from outsample.sandbox.client import get_server
-from outsample.strategy import Strategy
 
 pytestmark = pytest.mark.slow
 LIST = Path(__file__).parent / "strategies" / "strategies.txt"
@@ -61,8 +56,7 @@ def batch(tmp_path_factory):
     sample = load("sample")
     data = sample.between(sample.dates[-1000], sample.dates[-1])
     reports = [
-        run_many(paths, data, parallel=n, store=False, lookahead=True, use_cache=False, policy=POLICY)
-        for n in (2, 1)
+        run_many(paths, data, parallel=n, store=False, lookahead=True, use_cache=False, policy=POLICY) for n in (2, 1)
     ]
     return reports, expected
 
@@ -122,60 +116,3 @@ def test_failures_name_their_line(batch):
     assert rows["syntax_indent"].line == 2
     assert rows["validation_import"].line == 1
     assert all(row.hint for row in report if row.category is not None)
-
-
-WORK = """
-import numpy as np
-kept = np.ones((150, 131_072))
-total = 0
-for number in range(25_000_000):
-    total += number
-position = data.get('close') > 0
-"""
-
-
-def _watched(run):
-    """Run, and read what the system says of the server's children meanwhile: CPU, anonymous memory, time at work."""
-    server = psutil.Process(get_server().process)
-    seen, stop = {}, threading.Event()
-
-    def watch():
-        while not stop.is_set():
-            now = time.perf_counter()
-            for child in server.children():
-                try:
-                    times, memory = child.cpu_times(), child.memory_info()
-                except psutil.NoSuchProcess:
-                    continue
-                if times.user + times.system == 0.0 and child.status() == psutil.STATUS_ZOMBIE:
-                    continue
-                anonymous = (memory.rss - memory.shared) / 2**20
-                seen.setdefault(child.pid, []).append((now, times.user + times.system, anonymous))
-            time.sleep(0.005)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        found = run()
-    finally:
-        stop.set()
-        thread.join()
-    samples = max(seen.values(), key=lambda values: values[-1][1])
-    cpu = max(sample[1] for sample in samples) - samples[0][1]
-    memory = max(sample[2] for sample in samples) - samples[0][2]
-    at_work = [now for now, used, _ in samples if used > samples[0][1]]
-    return found, cpu, memory, at_work[-1] - at_work[0]
-
-
-def test_use_of_the_machine_is_what_the_system_says():
-    """Peak memory, CPU and wall time within 10 % of what psutil reads from outside."""
-    data = load("sample")
-    run_many([Strategy("position = data.get('close') > 0")], data, store=False, lookahead=False)
-    report, cpu, memory, wall = _watched(
-        lambda: run_many([Strategy(WORK)], data, store=False, lookahead=False, use_cache=False)
-    )
-    row = report.rows[0]
-    assert row.executed
-    assert row.cpu_seconds == pytest.approx(cpu, rel=0.1)
-    assert row.peak_memory_mb == pytest.approx(memory, rel=0.1)
-    assert row.wall_seconds == pytest.approx(wall, rel=0.1)
