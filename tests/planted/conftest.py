@@ -1,3 +1,3 @@
-"""The files of this folder are strategies: they are read by tests, never imported."""
+"""The files of these folders are strategies: they are read by tests, never imported."""
 
-collect_ignore_glob = ["leaks/*", "clean/*"]
+collect_ignore_glob = ["leaks/*", "clean/*", "pit_leaks/*", "pit_clean/*"]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from outsample.data import Dataset
+from outsample.data.tables import is_table
 from outsample.model import Positions
 
 __all__ = ["numbers", "plan"]
@@ -20,8 +21,9 @@ def plan(
     """Return kinds and cuts in the order P T P T ...
 
     The first cut lies two bars before the end, where leaks of one bar show best. Of each three that follow,
-    one is the bar of a changed target (rare targets before common ones), one the bar before a large move, and
-    one lies in its own stratum between the end of the warm-up and the end of the data.
+    one is the bar of a changed target (rare targets before common ones), one the bar before a large move or
+    before a publication of a point-in-time table, in turn, and one lies in its own stratum between the end of
+    the warm-up and the end of the data.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ def plan(
     jitter = random.uniform(-0.5, 0.5, len(edges)) * (edges[1] - edges[0])
     bars = np.clip(np.round(edges + jitter), low, last).astype(int)
     bars = np.concatenate([[last], random.permutation(bars[:-1])])[:total]
-    for offset, found in ((1, _changes(data, full, last, random)), (2, _moves(data, first, last, random))):
+    for offset, found in ((1, _changes(data, full, last, random)), (2, _events(data, first, last, random))):
         places = bars[offset::3]
         count = min(len(found), len(places))
         places[:count] = found[:count]
@@ -71,6 +73,34 @@ def _changes(data: Dataset, full: Positions, last: int, random: np.random.Genera
     chance = 1.0 / counts[kinds.reshape(len(moved), -1)].min(axis=1).astype(float) ** 2
     drawn: np.ndarray = random.choice(bars, size=len(bars), replace=False, p=chance / chance.sum())
     return drawn
+
+
+def _events(data: Dataset, first: int, last: int, random: np.random.Generator) -> np.ndarray:
+    """Bars before what only the future knows: publications and large moves in turn, where there are both."""
+    moves, publications = _moves(data, first, last, random), _publications(data, last, random)
+    count = min(len(moves), len(publications))
+    pairs = np.column_stack([publications[:count], moves[:count]]).ravel()
+    return np.concatenate([pairs, moves[count:], publications[count:]]).astype(int)
+
+
+def _publications(data: Dataset, last: int, random: np.random.Generator) -> np.ndarray:
+    """The bars just before figures become known: first that before the first of all, then others at random.
+
+    Before its first figure nothing is known of a symbol: what a strategy has there, it filled backwards.
+    """
+    beginnings, others = [], []
+    for frame in data.stored().values():
+        if is_table(frame) and len(frame):
+            bars = data.dates.searchsorted(pd.DatetimeIndex(frame["known"])) - 1
+            firsts = pd.Series(bars).groupby(frame["symbol"].to_numpy()).min().to_numpy()
+            beginnings.append(firsts[firsts >= 0].min(initial=last))
+            others.append(bars)
+    if not others:
+        return np.empty(0, dtype=int)
+    drawn = random.permutation(np.unique(np.concatenate(others)))
+    found = np.concatenate([beginnings, drawn])
+    inside: np.ndarray = found[(found >= 0) & (found <= last)]
+    return inside.astype(int)
 
 
 def _moves(data: Dataset, first: int, last: int, random: np.random.Generator) -> np.ndarray:

@@ -25,6 +25,8 @@ __all__ = ["LARGE", "SMALL", "Probe", "Prober", "in_order"]
 TOLERANCE = 1e-7
 # A future of another size shows what a small change leaves as it was.
 SMALL, LARGE, VAST = 1.0, 6.0, 9.0
+# No future at all in a frame, for a strategy that asks only whether there is one.
+GONE = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +81,19 @@ class Prober:
         return execution.positions
 
     def probe(
-        self, kind: str, cut: pd.Timestamp, full: Positions, *, only: list[str] | None = None, scale: float = SMALL
+        self,
+        kind: str,
+        cut: pd.Timestamp,
+        full: Positions,
+        *,
+        only: list[str] | None = None,
+        scale: float = SMALL,
     ) -> Probe:
         """Run the strategy on another future and compare its past."""
         seed = (self.seed * 1_000_003 + int(cut.value % 1_000_003)) * 16 + int(scale)
         if kind == "perturbation":
-            probed = perturbed(self.data, cut, seed=seed, only=only, scale=scale)
+            gone = scale == GONE
+            probed = perturbed(self.data, cut, seed=seed, only=only, scale=SMALL if gone else scale, gone=gone)
         else:
             probed = self.data.until(cut)
         execution = run_sandboxed(self.strategy, probed, policy=self.policy, validate=False, cancel=self.cancel)
@@ -117,9 +126,9 @@ class Prober:
         return differing
 
     def guilty(self, cuts: list[pd.Timestamp], full: Positions) -> str | None:
-        """Return the stored frame whose future alone changes the past; None if no frame's does."""
+        """Return the stored frame whose future alone (other, or missing) changes the past; None if no frame's does."""
         for cut in cuts:
-            for scale in (SMALL, LARGE):
+            for scale in (SMALL, LARGE, GONE):
                 for name, group in self._groups():
                     if self.probe("perturbation", cut, full, only=group, scale=scale).outcome == "different":
                         return name

@@ -1,0 +1,2 @@
+close = data.get('close')
+position = (data.get('earnings') / close).is_largest(2)

@@ -1,0 +1,2 @@
+earnings = data.get('earnings')
+position = earnings > earnings.expanding().mean()

@@ -1,0 +1,2 @@
+member = data.get('universe')
+position = member & (data.get('earnings') > 0)
