@@ -38,6 +38,10 @@ def tables(data, kind, count, rng):
         yield pd.DataFrame(values, index=data.dates, columns=data.symbols)
 
 
+def together(frames, data, **options):
+    return simulate_many(np.stack([frame.to_numpy() for frame in frames]), frames[0], data, **options)
+
+
 @pytest.mark.parametrize("kind", ["bool", "float"])
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(o) or "plain")
 def test_each_table_is_that_of_the_ordinary_engine(options, kind):
@@ -47,7 +51,7 @@ def test_each_table_is_that_of_the_ordinary_engine(options, kind):
     execution, costs = resolve_options(data.preset.options, options)
     assert is_plain(execution, data, "vectorised")
     frames = list(tables(data, kind, 6 * SCALE, rng))
-    many = simulate_many(frames, data, execution=execution, costs=costs)
+    many = together(frames, data, execution=execution, costs=costs)
     for place, frame in enumerate(frames):
         alone = simulate(frame, data, execution=execution, costs=costs)
         assert np.array_equal(many.returns[place], alone.returns.to_numpy())
@@ -63,7 +67,7 @@ def test_columns_in_another_order_and_fewer_of_them():
     execution, costs = resolve_options(data.preset.options, {})
     rng = np.random.default_rng(1)
     mixed = [frame.iloc[::-1, [3, 0, 4]] for frame in tables(data, "float", 4, rng)]
-    many = simulate_many(mixed, data, execution=execution, costs=costs)
+    many = together(mixed, data, execution=execution, costs=costs)
     for place, frame in enumerate(mixed):
         assert np.array_equal(many.returns[place], simulate(frame, data, execution=execution, costs=costs).returns)
 
@@ -77,7 +81,7 @@ def test_ruin_and_delisting():
     frames = [
         pd.DataFrame({"A": a, "B": b}, index=dates).astype(float) for a, b in ((-1, 0), (0, 1), (0.5, 0.5), (0.0, -1))
     ]
-    many = simulate_many(frames, data, execution=execution, costs=costs)
+    many = together(frames, data, execution=execution, costs=costs)
     for place, frame in enumerate(frames):
         alone = simulate(frame, data, execution=execution, costs=costs)
         assert np.array_equal(many.returns[place], alone.returns.to_numpy())
@@ -92,7 +96,7 @@ def test_an_infinite_weight_is_left_to_the_ordinary_way():
     data = load("synthetic:3x100?seed=4")
     execution, costs = resolve_options(data.preset.options, {})
     good, bad = (pd.DataFrame(x, index=data.dates, columns=data.symbols) for x in (0.2, np.inf))
-    many = simulate_many([good, bad, good], data, execution=execution, costs=costs)
+    many = together([good, bad, good], data, execution=execution, costs=costs)
     assert many.trades[1] == -1
     assert np.array_equal(many.returns[0], many.returns[2])
 

@@ -7,7 +7,6 @@ wealth, and the number of trades. All of it equals what `outsample.engine.simula
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,12 +61,16 @@ def is_plain(execution: Execution, data: object, engine: str) -> bool:
     )
 
 
-def simulate_many(frames: Sequence[pd.DataFrame], data: object, *, execution: Execution, costs: Costs) -> Many:
+def simulate_many(
+    values: np.ndarray, first_table: pd.DataFrame, data: object, *, execution: Execution, costs: Costs
+) -> Many:
     """Simulate tables of positions that have the same dates, symbols and type.
 
     Parameters
     ----------
-    frames : sequence of DataFrame [date x symbol], bool or float64
+    values : ndarray [table x date x symbol], bool or float64
+    first_table : DataFrame [date x symbol]
+        The first of them, whose labels all have.
     data : Dataset, or DataFrame of closes
     execution : Execution
         Of which `is_plain` is true.
@@ -79,15 +82,14 @@ def simulate_many(frames: Sequence[pd.DataFrame], data: object, *, execution: Ex
         As for each table alone.
     """
     market = market_of(data)
-    table = table_of(frames[0], market)
-    values = np.stack([frame.to_numpy() for frame in frames])
-    if not frames[0].index.is_monotonic_increasing:
-        values = np.ascontiguousarray(values[:, frames[0].index.argsort()])
+    table = table_of(first_table, market)
+    if not first_table.index.is_monotonic_increasing:
+        values = np.ascontiguousarray(values[:, first_table.index.argsort()])
     first, last = span(table, market, execution)
     rows, fills = _decisions(table, market, execution, first, last)
     n_bars = last - first + 1
-    returns = np.empty((len(frames), n_bars - 1))
-    ends, counts = np.empty((len(frames), 2)), np.empty(len(frames), dtype=np.int64)
+    returns = np.empty((len(values), n_bars - 1))
+    ends, counts = np.empty((len(values), 2)), np.empty(len(values), dtype=np.int64)
     many_kernel()(
         values,
         rows,

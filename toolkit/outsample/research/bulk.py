@@ -19,6 +19,7 @@ from outsample.pipeline import check_dates, evaluate, raise_for_status, weights_
 from outsample.request import Request, resolved_options
 from outsample.research.combination import Run
 from outsample.research.numbers import numbers_of
+from outsample.sandbox.wire import BatchPositions
 
 __all__ = ["simulated", "simulated_alone"]
 
@@ -89,12 +90,28 @@ def _groups(request: Request, executions: Sequence[ExecutionResult]) -> Iterator
             if len(group) > 1:
                 yield group
             group, size, first = [place], 0, positions
-        size += positions.frame.shape[0] * positions.frame.shape[1] * 8
+        size += _bytes(positions)
     if len(group) > 1:
         yield group
 
 
+def _bytes(positions: Positions) -> int:
+    values = positions.tables[0] if isinstance(positions, BatchPositions) else positions.frame
+    return values.shape[0] * values.shape[1] * 8
+
+
+def _stack(executions: Sequence[ExecutionResult]) -> np.ndarray:
+    """The tables of a group [run x row x column]: the batch itself, if that is where they came in."""
+    several = [one.positions for one in executions if one.positions is not None]
+    first, last = several[0], several[-1]
+    if isinstance(first, BatchPositions) and isinstance(last, BatchPositions) and first.tables is last.tables:
+        return first.tables[first.place : last.place + 1]
+    return np.stack([one.frame.to_numpy() for one in several])
+
+
 def _alike(a: Positions, b: Positions) -> bool:
+    if isinstance(a, BatchPositions) and isinstance(b, BatchPositions):
+        return a.tables is b.tables
     mine, other = a.frame, b.frame
     return (
         a.call == b.call
@@ -115,8 +132,7 @@ def _together(request: Request, executions: Sequence[ExecutionResult]) -> list[R
         options, costs, _ = resolved_options(request, first)
         if not is_plain(options, request.data, request.engine):
             return nothing
-        frames = [one.positions.frame for one in executions if one.positions is not None]
-        many = simulate_many(frames, request.data, execution=options, costs=costs)
+        many = simulate_many(_stack(executions), first.frame, request.data, execution=options, costs=costs)
     except errors.OutsampleError:
         return nothing
     numbers = numbers_of(

@@ -1,13 +1,19 @@
-"""Other histories of a dataset: noise on its prices, and paths bootstrapped from its bars."""
+"""Other histories of a dataset: noise on its prices, and paths bootstrapped from its bars.
+
+Prices (and volumes) change and nothing else does: figures of companies, who is in an index, flags and other
+frames stay on their dates, as published. A dataset of adjusted prices alone is one of prices like any other.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from outsample.data import Dataset
+from outsample.errors import DataInvalid
 
 __all__ = ["noisy", "resampled"]
 
@@ -25,7 +31,7 @@ def noisy(data: Dataset, random: np.random.Generator, scale: float) -> Dataset:
         Deviation of the noise, in deviations of a symbol's bar returns.
     """
     stored = data.stored()
-    close = stored["close"].to_numpy(dtype=np.float64)
+    close = stored[_base(stored)].to_numpy(dtype=np.float64)
     size = scale * _deviations(close)
     drawn = {name: np.exp(random.normal(0.0, 1.0, close.shape) * size) for name in _OHLC}
     drawn["adj_close"] = drawn["close"]
@@ -48,10 +54,20 @@ def resampled(data: Dataset, random: np.random.Generator, block: float) -> Datas
     random : Generator
     block : float
         Mean length of a block, in bars.
+
+    Raises
+    ------
+    DataInvalid
+        One bar has no return that could be drawn.
     """
     stored = data.stored()
+    if len(data.dates) < 2:
+        raise DataInvalid(
+            f"A path of prices is made of the returns of bars. {data.name!r} has {len(data.dates)} bar.",
+            hint="Use a longer span of data.",
+        )
     rows = _rows(len(data.dates), random, block)
-    close = stored["close"].to_numpy(dtype=np.float64)
+    close = stored[_base(stored)].to_numpy(dtype=np.float64)
     paths = {name: close if name == "close" else stored[name].to_numpy(dtype=np.float64) for name in _present(stored)}
     made = _chained(close, rows)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -69,8 +85,13 @@ def resampled(data: Dataset, random: np.random.Generator, block: float) -> Datas
     return data.replaced(_ordered(frames))
 
 
-def _present(stored: object) -> list[str]:
-    return [name for name in _OHLC if name in stored]  # type: ignore[operator]
+def _base(stored: Mapping[str, pd.DataFrame]) -> str:
+    """The price that says how a bar moved: as traded, or adjusted where there is no other."""
+    return "close" if "close" in stored else "adj_close"
+
+
+def _present(stored: Mapping[str, pd.DataFrame]) -> list[str]:
+    return [name for name in _OHLC if name in stored]
 
 
 def _rows(n: int, random: np.random.Generator, block: float) -> np.ndarray:

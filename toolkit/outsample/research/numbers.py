@@ -27,7 +27,10 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True, kw_only=True)
 class Numbers:
-    """Numbers of one combination over the whole evaluation; NaN where `measure` says NaN."""
+    """Numbers of one combination over the whole evaluation; NaN where `measure` says NaN.
+
+    `plain_sharpe` is annual, without a risk-free rate, and said of less than a year too: what an objective maximises.
+    """
 
     sharpe: float
     total_return: float
@@ -36,6 +39,7 @@ class Numbers:
     volatility: float
     n_trades: int
     sharpe_per_period: float
+    plain_sharpe: float
 
 
 def numbers_of(
@@ -65,10 +69,10 @@ def numbers_of(
     for row, ((mean, spread, _), end, depth, count) in enumerate(
         zip(_moments(returns), ends.tolist(), depths.tolist(), trades, strict=True)
     ):
+        plain = mean / spread * root if spread != 0.0 and bars > 1 else math.nan
+        sharpe = plain
         if conventions.risk_free:
             sharpe = metrics.sharpe(returns[row], periods_per_year=year, risk_free=conventions.risk_free)
-        else:
-            sharpe = mean / spread * root if spread != 0.0 and bars > 1 else math.nan
         found.append(
             Numbers(
                 sharpe=math.nan if short else sharpe,
@@ -78,6 +82,7 @@ def numbers_of(
                 volatility=math.nan if short else spread * root,
                 n_trades=int(count),
                 sharpe_per_period=sharpe / root,
+                plain_sharpe=plain,
             )
         )
     return found

@@ -107,6 +107,8 @@ def scores(objective: Objective, periods_per_year: float) -> Judge:
     ratio = objective == "sharpe" or objective in {PLATEAU, f"{PLATEAU}:sharpe"}
 
     def judge(runs: Sequence[Run | None], part: slice | np.ndarray | None) -> list[float]:
+        if ratio and part is None:
+            return [math.nan if run is None else _number(run.numbers.plain_sharpe) for run in runs]
         rows = [None if run is None else run.returns if part is None else run.returns[part] for run in runs]
         if ratio:
             values = iter(sharpes([row for row in rows if row is not None], periods_per_year))

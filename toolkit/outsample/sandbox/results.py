@@ -40,7 +40,7 @@ def finish(outcome: Outcome, policy: SandboxPolicy, report: SandboxReport) -> Ex
     return _result(outcome, answer, policy, report)
 
 
-def finish_batch(outcome: Outcome, policy: SandboxPolicy, report: SandboxReport) -> list[ExecutionResult]:
+def finish_batch(outcome: Outcome, report: SandboxReport) -> list[ExecutionResult]:
     """Turn one message of a series into the results of its parameter sets, which share its time evenly.
 
     Raises
@@ -52,12 +52,20 @@ def finish_batch(outcome: Outcome, policy: SandboxPolicy, report: SandboxReport)
     answers = decode_answers(outcome.message)
     outcome.wall_seconds /= len(answers)
     outcome.cpu_seconds /= len(answers)
-    return [_result(outcome, answer, policy, report) for answer in answers]
+    seen = _seen(outcome, report)
+    return [_answered(answer, seen) for answer in answers]
 
 
 def _result(outcome: Outcome, answer: Answer | None, policy: SandboxPolicy, report: SandboxReport) -> ExecutionResult:
+    if answer is None:
+        status, said, hint = _verdict(outcome, policy)
+        return ExecutionResult(status=status, error=said, hint=hint, **_seen(outcome, report))
+    return _answered(answer, _seen(outcome, report))
+
+
+def _seen(outcome: Outcome, report: SandboxReport) -> dict[str, Any]:
     text = outcome.output.decode("utf-8", errors="replace")
-    seen: dict[str, Any] = {
+    return {
         "stdout": plain_text(text, limit=len(text)),
         "output_bytes": outcome.output_bytes,
         "wall_seconds": outcome.wall_seconds,
@@ -65,9 +73,9 @@ def _result(outcome: Outcome, answer: Answer | None, policy: SandboxPolicy, repo
         "peak_memory_mb": outcome.peak_bytes / (1 << 20),
         "sandbox": report,
     }
-    if answer is None:
-        status, said, hint = _verdict(outcome, policy)
-        return ExecutionResult(status=status, error=said, hint=hint, **seen)
+
+
+def _answered(answer: Answer, seen: dict[str, Any]) -> ExecutionResult:
     return ExecutionResult(
         status=Status(answer.status),
         positions=answer.positions,

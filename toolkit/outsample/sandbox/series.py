@@ -105,7 +105,7 @@ class _Batch:
         self._first: pd.DataFrame | None = None
         self._values: list[np.ndarray] = []
         self._bytes = 0
-        self._since = time.perf_counter()
+        self._since = time.process_time()
 
     def add(self, header: dict[str, object], frame: pd.DataFrame) -> None:
         values = frame.to_numpy()
@@ -114,14 +114,14 @@ class _Batch:
             self._header, self._first = header, frame
         self._values.append(values)
         self._bytes += values.nbytes
-        if self._bytes >= BATCH_BYTES or time.perf_counter() - self._since >= BATCH_SECONDS:
+        if self._bytes >= BATCH_BYTES or time.process_time() - self._since >= BATCH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
         if self._first is not None:
             self._send(encode_answer(self._header, self._first, batch=self._values))
         self._first, self._values, self._bytes = None, [], 0
-        self._since = time.perf_counter()
+        self._since = time.process_time()
 
     def _fits(self, header: dict[str, object], frame: pd.DataFrame, values: np.ndarray) -> bool:
         first = self._first

@@ -106,9 +106,9 @@ class SandboxSession:
         """
         results: list[ExecutionResult] = []
         with self._lock:
-            for part in self._parts(parameter_sets):
+            for count, command in self._parts(parameter_sets):
                 try:
-                    results += self._batches(part, cancel)
+                    results += self._batches(count, command, cancel)
                 except _Interrupted as stop:
                     self._end()
                     results += stop.answered
@@ -118,35 +118,40 @@ class SandboxSession:
                     raise
         return results + [self.run(params, cancel=cancel) for params in parameter_sets[len(results) :]]
 
-    def _parts(self, parameter_sets: Sequence[Mapping[str, object]]) -> Iterator[list[bytes]]:
-        """Commands of sets that fit together into one command."""
-        part: list[bytes] = []
-        for params in parameter_sets:
-            command = self._command({**self._request.params, **params}).rstrip()
-            if part and sum(map(len, part)) + len(part) + len(command) + 3 > MAXIMUM_COMMAND:
-                yield part
-                part = []
-            part.append(command)
-        if part:
-            yield part
+    def _parts(self, parameter_sets: Sequence[Mapping[str, object]]) -> Iterator[tuple[int, bytes]]:
+        """Commands of as many sets as fit together, and how many they are."""
+        own = self._request.params
+        merged = [{**own, **params} for params in parameter_sets] if own else parameter_sets
+        try:
+            command = json.dumps(merged).encode("ascii") + b"\n"
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"The parameters of a strategy are literals. Got {merged!r:.200}.") from error
+        if len(command) <= MAXIMUM_COMMAND or len(parameter_sets) == 1:
+            if len(command) > MAXIMUM_COMMAND:
+                raise ConfigError(f"Parameters may take {MAXIMUM_COMMAND} bytes. Got {len(command)}.")
+            yield len(parameter_sets), command
+            return
+        half = len(parameter_sets) // 2
+        yield from self._parts(parameter_sets[:half])
+        yield from self._parts(parameter_sets[half:])
 
-    def _batches(self, part: list[bytes], cancel: threading.Event | None) -> list[ExecutionResult]:
+    def _batches(self, count: int, command: bytes, cancel: threading.Event | None) -> list[ExecutionResult]:
         report = self._started()
         if isinstance(report, ExecutionResult):
-            return [report] * len(part)
+            return [report] * count
         assert self._launched is not None
         assert self._watch is not None
         results: list[ExecutionResult] = []
         try:
-            os.write(self._launched.commands, b"[" + b",".join(part) + b"]\n")
-            while len(results) < len(part):
+            os.write(self._launched.commands, command)
+            while len(results) < count:
                 outcome = self._watch.next_answer(cancel)
                 if outcome.message is None or outcome.stopped or outcome.output_bytes:
                     raise _Interrupted(results)
-                results += finish_batch(outcome, self._request.policy, report)
+                results += finish_batch(outcome, report)
         except (BrokenPipeError, ResultInvalid) as error:
             raise _Interrupted(results) from error
-        if len(results) > len(part):
+        if len(results) > count:
             raise _Interrupted([])
         return results
 

@@ -18,6 +18,7 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,16 @@ import pandas as pd
 from outsample.errors import ResultInvalid
 from outsample.model import Positions, SimCall
 
-__all__ = ["Answer", "Message", "MessageReader", "decode_answer", "decode_answers", "encode_answer", "plain_text"]
+__all__ = [
+    "Answer",
+    "BatchPositions",
+    "Message",
+    "MessageReader",
+    "decode_answer",
+    "decode_answers",
+    "encode_answer",
+    "plain_text",
+]
 
 MAGIC = b"OSR1"
 _PREFIX = struct.Struct("<4sIQ")
@@ -247,10 +257,60 @@ def _positions(header: Mapping[str, object], body: bytearray, count: int) -> lis
     if kind not in _KINDS:
         raise _invalid("kind", kind)
     call = _call(header.get("call"))
-    return [Positions(frame=frame, kind=str(kind), call=call) for frame in _frames(header.get("frame"), body, count)]
+    tables, index, names = _tables(header.get("frame"), body, count)
+    if count == 1:
+        return [Positions(frame=_frame(tables[0], index, names), kind=str(kind), call=call)]
+    return [BatchPositions(tables, place, (index, names), kind=str(kind), call=call) for place in range(count)]
 
 
-def _frames(said: object, body: bytearray, count: int) -> list[pd.DataFrame]:
+def _frame(table: np.ndarray, index: pd.DatetimeIndex, names: pd.Index) -> pd.DataFrame:
+    return pd.DataFrame(table, index=index, columns=names, copy=False)
+
+
+class BatchPositions(Positions):
+    """Positions that came with others in one batch; their frame is made when it is asked for.
+
+    Parameters
+    ----------
+    tables : ndarray [answer x date x symbol]
+        Of the whole batch.
+    place : int
+        Which of them.
+    labels : tuple of (DatetimeIndex, Index)
+    kind, call
+        As in `Positions`.
+    """
+
+    def __init__(
+        self,
+        tables: np.ndarray,
+        place: int,
+        labels: tuple[pd.DatetimeIndex, pd.Index],
+        *,
+        kind: str,
+        call: SimCall | None,
+    ) -> None:
+        self.__dict__.update(tables=tables, place=place, labels=labels, kind=kind, call=call)
+
+    tables: np.ndarray
+    place: int
+    labels: tuple[pd.DatetimeIndex, pd.Index]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:  # type: ignore[override]
+        """The table with its labels."""
+        return _frame(self.tables[self.place], *self.labels)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Elsewhere it is alone: the rest of the batch need not travel with it.
+        return _alone, (self.frame, self.kind, self.call)
+
+
+def _alone(frame: pd.DataFrame, kind: str, call: SimCall | None) -> Positions:
+    return Positions(frame=frame, kind=kind, call=call)
+
+
+def _tables(said: object, body: bytearray, count: int) -> tuple[np.ndarray, pd.DatetimeIndex, pd.Index]:
     if not isinstance(said, dict):
         raise _invalid("frame", said)
     rows, columns, dtype = said.get("rows"), said.get("columns"), said.get("dtype")
@@ -264,8 +324,7 @@ def _frames(said: object, body: bytearray, count: int) -> list[pd.DataFrame]:
         raise ResultInvalid(f"The result's length does not fit its shape: {len(body)} bytes, expected {expected}.")
     index = _index(np.frombuffer(body, "<i8", rows), said.get("tz"))
     values = _values(np.frombuffer(body, "u1" if dtype == "bool" else "<f8", offset=8 * rows), kind=dtype)
-    tables = values.reshape(count, rows, len(names))
-    return [pd.DataFrame(table, index=index, columns=names, copy=False) for table in tables]
+    return values.reshape(count, rows, len(names)), index, names
 
 
 def _columns(columns: object) -> pd.Index:
