@@ -155,12 +155,89 @@ def run_all(page, seconds: float = 120.0) -> None:
     page.wait_for_function("() => window.done === true", timeout=seconds * 1000)
 
 
+def shut_kernel(page) -> None:
+    """End the kernel of the notebook that is shown, so that it takes nothing from the tests after it."""
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown()")
+
+
 def set_theme(page, name: str) -> None:
     """Switch the theme and wait until the page shows it."""
     page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })", name)
     light = "false" if "Dark" in name else "true"
     page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{light}'", timeout=20_000)
-    page.wait_for_timeout(400)
+    # The style sheet arrives after the attribute: until then the background is that of the theme before.
+    page.wait_for_function(
+        """light => {
+            const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+            const colour = getComputedStyle(document.body).getPropertyValue('--jp-layout-color0');
+            if (!colour.trim()) return false;
+            pen.fillStyle = colour;
+            pen.fillRect(0, 0, 1, 1);
+            return (pen.getImageData(0, 0, 1, 1).data[1] > 127) === light;
+        }""",
+        arg=light == "true",
+        timeout=20_000,
+    )
+    settled(page)
+
+
+# Every chart that is seen is drawn: in its width, in the colours of the theme, with nothing left to draw.
+_SETTLED = """() => [...document.querySelectorAll('.osw-stage')].every(stage => {
+    const plot = stage.osPlot;
+    if (!stage.clientWidth) return true;
+    if (!plot || !plot.width || !plot.colours || plot.asked || plot.askedOver) return false;
+    plot.probe.style.color = 'var(--osw-text)';
+    return plot.width === stage.clientWidth && getComputedStyle(plot.probe).color === plot.colours.text;
+})"""
+
+
+def settled(page, seconds: float = 20.0) -> None:
+    """Wait until every chart is drawn as the page is now."""
+    page.wait_for_function(_SETTLED, timeout=seconds * 1000)
+    # Two frames: a change of size reaches the charts in the first and is drawn in the second.
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait_for_function(_SETTLED, timeout=seconds * 1000)
+
+
+# Texts of the widgets whose contrast with what lies behind them is below 4.5:1.
+FAINT = """() => {
+    const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const parse = text => {
+        pen.clearRect(0, 0, 1, 1);
+        pen.fillStyle = text;
+        pen.fillRect(0, 0, 1, 1);
+        return [...pen.getImageData(0, 0, 1, 1).data];
+    };
+    const linear = c => (c / 255 <= .03928 ? c / 255 / 12.92 : ((c / 255 + .055) / 1.055) ** 2.4);
+    const light = rgb => .2126 * linear(rgb[0]) + .7152 * linear(rgb[1]) + .0722 * linear(rgb[2]);
+    const found = [];
+    const texts = '.osw button, .osw td, .osw th, .osw p, .osw label, .osw h3, .osw small, .osw caption, .osw li';
+    for (const node of document.querySelectorAll(texts)) {
+        if (!node.innerText || !node.offsetWidth || node.disabled) continue;
+        let behind = node, back = [0, 0, 0, 0];
+        while (behind && back[3] < 250) {
+            back = parse(getComputedStyle(behind).backgroundColor);
+            behind = behind.parentElement;
+        }
+        const [a, b] = [light(parse(getComputedStyle(node).color)), light(back)].sort((x, y) => y - x);
+        const contrast = (a + .05) / (b + .05);
+        if (contrast < 4.5) found.push([node.tagName, node.innerText.slice(0, 30), contrast]);
+    }
+    return found;
+}"""
+
+
+def violations(page) -> list[tuple[str, str]]:
+    """What axe calls serious or critical in the widgets of a page: rule and element."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context=".osw").response["violations"]
+    return [
+        (one["id"], node["html"][:200])
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"][:3]
+    ]
 
 
 def write_notebook(path: Path, cells: list[str]) -> None:

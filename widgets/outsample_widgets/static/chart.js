@@ -68,7 +68,10 @@ function renderChart({ model, el }) {
   async function ask(range) {
     first.value = range ? dayOf(range[0]) : "";
     last.value = range ? dayOf(range[1]) : "";
-    if (!range) return ranged.replaceChildren();
+    if (!range) {
+      onError(null); // what was wrong with a range is over with it
+      return ranged.replaceChildren();
+    }
     const answer = await line.ask("range", { from: range[0], to: range[1] });
     if (answer.stale || answer.error) return;
     ranged.replaceChildren(grid(answer.caption, answer.columns, answer.rows));
