@@ -57,7 +57,7 @@ def same_to_the_byte(a, b):
     assert (a.dtypes == b.dtypes).all()
 
 
-@settings(max_examples=60 * SCALE, deadline=None, derandomize=True)
+@settings(max_examples=20 * SCALE, deadline=None, derandomize=True)
 @given(datasets(), st.sampled_from([1.0, 6.0, 9.0]), st.booleans())
 def test_nothing_at_or_before_the_cut_changes(made, scale, gone):
     """Everything that is served at or before the cut is the same to the byte (T2)."""
@@ -71,7 +71,7 @@ def test_nothing_at_or_before_the_cut_changes(made, scale, gone):
     assert data.until(cut).id == other.until(cut).id
 
 
-@settings(max_examples=60 * SCALE, deadline=None, derandomize=True)
+@settings(max_examples=20 * SCALE, deadline=None, derandomize=True)
 @given(datasets(), st.data())
 def test_one_frame_at_a_time(made, picked):
     """Asked to change one frame, it changes that one alone, and only after the cut (T3)."""
@@ -83,7 +83,7 @@ def test_one_frame_at_a_time(made, picked):
     assert data.until(cut).id == other.until(cut).id
 
 
-@settings(max_examples=60 * SCALE, deadline=None, derandomize=True)
+@settings(max_examples=20 * SCALE, deadline=None, derandomize=True)
 @given(datasets())
 def test_every_figure_that_is_published_later_changes(made):
     """Symbols, periods and dates of publication stay; each value known only after the cut is another one."""
@@ -98,7 +98,7 @@ def test_every_figure_that_is_published_later_changes(made):
         assert (before["value"] == after["value"]).to_numpy()[~later].all()
 
 
-@settings(max_examples=30 * SCALE, deadline=None, derandomize=True)
+@settings(max_examples=15 * SCALE, deadline=None, derandomize=True)
 @given(datasets())
 def test_a_delisting_is_known_only_from_its_day_on(made):
     """Delistings at or before the cut stay, later ones are not known, as in the dataset that ends there."""
