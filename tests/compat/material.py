@@ -72,7 +72,7 @@ SOURCES = {
     ),
     "flow": (
         "total = 0\nfor i, (a, b) in enumerate([(1, 2)]):\n    total += a if b else -a\nelse:\n    total -= 1\n"
-        "while total > 100:\n    break\ntry:\n    total /= 2\nexcept (ZeroDivisionError, ValueError) as error:\n    raise\n"
+        "while total > 9:\n    break\ntry:\n    total /= 2\nexcept (KeyError, ValueError) as error:\n    raise\n"
         "finally:\n    pass\nwith open as f:\n    pass\nif (n := 3) > 2: del n\nposition = data.get('close') > total\n"
     ),
     "groups": "try:\n    pass\nexcept* ValueError:\n    pass\nposition = data.get('close') > 0\n",

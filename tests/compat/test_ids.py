@@ -177,8 +177,8 @@ def make_world(name):
 def run_in(python, program, *arguments):
     """What a program prints there, as JSON."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL"))}
-    environ |= {"PYTHONPATH": f"{ROOT / 'toolkit'}{os.pathsep}{ROOT / 'tests'}", "NUMBA_DISABLE_JIT": "1"}
-    environ |= {"OUTSAMPLE_STORE": "none", "PYTHONDONTWRITEBYTECODE": "1"}
+    environ |= {"PYTHONPATH": f"{ROOT / 'toolkit'}{os.pathsep}{ROOT / 'tests'}", "OUTSAMPLE_STORE": "none"}
+    environ |= {"NUMBA_CACHE_DIR": str(ROOT / "build" / "compat" / "numba"), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [python, program, *arguments], capture_output=True, text=True, check=False, env=environ, timeout=280
     )
