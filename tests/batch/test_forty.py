@@ -1,4 +1,4 @@
-"""A batch of strategies of every kind, on the end of the shipped sample: each has the level that is written beside it."""
+"""A batch of strategies of every kind, on the end of the shipped sample: each has the level written beside it."""
 
 import json
 from pathlib import Path

@@ -37,7 +37,7 @@ class JobFailed(JobError):
         What its worker made of it.
     """
 
-    code = "job_failed"
+    code = "job-failed"
 
     def __init__(self, message: str, *, hint: str = "", category: ErrorCategory = ErrorCategory.OTHER) -> None:
         super().__init__(message, hint=hint)
