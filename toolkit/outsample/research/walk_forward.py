@@ -273,7 +273,8 @@ def _stitched(sweep: SweepRuns, reference: Combination, choices: tuple[WindowCho
         if plan.boundary == "flat" and place:
             flat = request.data.dates[int(request.data.dates.searchsorted(begin)) - 1]
             rows.append(pd.DataFrame(0.0, index=[flat], columns=request.data.symbols))
-        before = choice.chosen
+        # After a flat seam the same combination, too, must buy again what it holds.
+        before = choice.chosen if plan.boundary == "carry" else None
     decided = pd.concat(rows).sort_index(kind="stable")
     decided = decided[~decided.index.duplicated(keep="last")]
     first, final = choices[0].window.test.start, choices[-1].window.test.stop - 1
