@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from outsample import errors
-from outsample.asking import make_request
+from outsample.asking import given, make_request
 from outsample.config import Conventions, Costs, Execution, SandboxPolicy
 from outsample.data import Dataset
 from outsample.house import house_notes
@@ -109,7 +109,7 @@ def backtest(  # noqa: PLR0913 - pinned by the public interface
         strategy,
         data,
         params=params,
-        options={**_given(costs, Costs), **_given(execution, Execution), **options, "start": start, "end": end},
+        options={**given(costs, Costs), **given(execution, Execution), **options, "start": start, "end": end},
         sandbox=sandbox,
         engine=engine,
         benchmark=benchmark,
@@ -219,19 +219,3 @@ def _checked(
         budget=3.0 * wall + 2.0 if lookahead == "auto" else None,
         cancel=cancel,
     )
-
-
-def _given(value: object, cls: type) -> dict[str, object]:
-    """The options that a caller gave, by name."""
-    if value is None:
-        return {}
-    if isinstance(value, Mapping):
-        return dict(value)
-    if not isinstance(value, cls):
-        raise errors.ConfigError(f"{cls.__name__} or a mapping is needed. Got {value!r}.")
-    default = cls()
-    fields = dataclasses.fields(value)  # type: ignore[arg-type]
-    given = {field.name: getattr(value, field.name) for field in fields}
-    if cls is Execution:
-        return {name: item for name, item in given.items() if item != getattr(default, name)}
-    return given

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from outsample import errors
-from outsample.config import Conventions, SandboxPolicy
+from outsample.config import Conventions, Costs, Execution, SandboxPolicy, option_names
 from outsample.data import Dataset, load
 from outsample.request import Request
 from outsample.settings import load_settings
@@ -13,7 +15,7 @@ from outsample.store import Store
 from outsample.strategy import Literal, Strategy
 from outsample.trials import ledger_of
 
-__all__ = ["make_request"]
+__all__ = ["given", "make_request", "study_request"]
 
 
 def make_request(  # noqa: PLR0913 - gathers what the rims parse
@@ -56,3 +58,56 @@ def make_request(  # noqa: PLR0913 - gathers what the rims parse
         seed=seed,
         policy=sandbox or settings.policy(),
     )
+
+
+def study_request(
+    strategy: Strategy | str,
+    data: Dataset | str,
+    *,
+    params: Mapping[str, Literal] | None,
+    options: Mapping[str, Any],
+    store: Store | bool | None,
+) -> Request:
+    """Return the request of a study of many runs, whose options are those of `backtest`.
+
+    Raises
+    ------
+    ConfigError
+        An option that neither `backtest` nor ``sim`` has (the nearest is named), or that is about one run alone.
+    """
+    named = {name: options[name] for name in _OF_A_RUN if options.get(name) is not None}
+    rest = {name: value for name, value in options.items() if name not in _OF_A_RUN}
+    known = (*_OF_A_RUN, *_GROUPED, *option_names())
+    for name in rest:
+        if name in _ALONE:
+            raise errors.ConfigError(f"A study of many runs has no option {name!r}: {_ALONE[name]}.")
+        if name not in known:
+            raise errors.ConfigError(f"There is no option {name!r}.", hint=errors.nearest(name, known))
+    groups = [given(rest.pop(name, None), kind) for name, kind in _GROUPED.items()]
+    merged = {name: value for group in groups for name, value in group.items()} | rest
+    return make_request(strategy, data, params=params, options=merged, store=store, **named)
+
+
+_OF_A_RUN = ("sandbox", "engine", "benchmark", "conventions", "seed", "alpha")
+_GROUPED: Mapping[str, type] = {"costs": Costs, "execution": Execution}
+_ALONE = {
+    "use_cache": "every combination is run",
+    "on_stage": "on_done tells its progress",
+    "cancel": "Ctrl-C ends it",
+}
+
+
+def given(value: object, cls: type) -> dict[str, object]:
+    """Return the options that a caller gave as `Costs`, `Execution` or a mapping, by name."""
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if not isinstance(value, cls):
+        raise errors.ConfigError(f"{cls.__name__} or a mapping is needed. Got {value!r}.")
+    default = cls()
+    fields = dataclasses.fields(value)  # type: ignore[arg-type]
+    found = {field.name: getattr(value, field.name) for field in fields}
+    if cls is Execution:
+        return {name: item for name, item in found.items() if item != getattr(default, name)}
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from outsample import errors
-from outsample.asking import make_request
+from outsample.asking import study_request
 from outsample.data import Dataset
 from outsample.engine import Simulation
 from outsample.metrics import Metrics
@@ -20,8 +22,10 @@ from outsample.report.study_figures import heatmap_figure
 from outsample.report.sweep import heatmap_table, sweep_document
 from outsample.report.walk_forward import walk_forward_document
 from outsample.request import Request
+from outsample.research.chosen import check_chosen, check_mode
 from outsample.research.evidence import SelectionEvidence
 from outsample.research.grid import Constraint
+from outsample.research.lookahead import LookaheadReport
 from outsample.research.objective import Objective
 from outsample.research.sweep import Combination, SweepRuns
 from outsample.research.walk_forward import Plan, WalkForwardRun, run_walk_forward
@@ -43,9 +47,12 @@ class Sweep(Shown):
     Attributes
     ----------
     runs : SweepRuns
+    lookahead : LookaheadReport or None
+        Of the best combination; None: not checked.
     """
 
     runs: SweepRuns
+    lookahead: LookaheadReport | None = None
 
     @property
     def table(self) -> pd.DataFrame:
@@ -88,7 +95,7 @@ class Sweep(Shown):
 
     def document(self, *, pictures: bool = True) -> Document:
         """Return the report as a value."""
-        return sweep_document(self.runs, pictures=pictures)
+        return _with_lookahead(sweep_document(self.runs, pictures=pictures), self.lookahead)
 
     def __len__(self) -> int:
         return len(self.runs.combinations)
@@ -104,9 +111,12 @@ class WalkForward(Shown):
     Attributes
     ----------
     run : WalkForwardRun
+    lookahead : LookaheadReport or None
+        Of the combination that the last window chose; None: not checked.
     """
 
     run: WalkForwardRun
+    lookahead: LookaheadReport | None = None
 
     @cached_property
     def windows(self) -> pd.DataFrame:
@@ -173,13 +183,23 @@ class WalkForward(Shown):
 
     def document(self, *, pictures: bool = True) -> Document:
         """Return the report as a value; `report` renders it."""
-        return walk_forward_document(self.run, self.plot() if pictures else None)
+        document = walk_forward_document(self.run, self.plot() if pictures else None)
+        return _with_lookahead(document, self.lookahead)
 
     def __repr__(self) -> str:
         return (
             f"<WalkForward: {len(self.windows)} windows, {self.n_trials} combinations, "
             f"out-of-sample Sharpe {self.metrics.sharpe:.2f}, efficiency {self.efficiency:.2f}>"
         )
+
+
+def _with_lookahead(document: Document, report: LookaheadReport | None) -> Document:
+    """A document whose header says what the look-ahead check found; a leak strikes its numbers through."""
+    text, alarm = "not checked" if report is None else report.summary, document.alarm
+    if report is not None and report.clean is False:
+        where = f" Line {report.line}." if report.line else ""
+        alarm = f"These numbers use the future: {text}.{where} {report.hint}".strip()
+    return dataclasses.replace(document, facts=(*document.facts, ("Look-ahead", text)), alarm=alarm)
 
 
 def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a request
@@ -192,6 +212,7 @@ def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a req
     store: Store | bool | None = None,
     on_done: Callable[[int, int], None] | None = None,
     constraint: Constraint | None = None,
+    lookahead: bool | str = False,
     **windows: object,
 ) -> WalkForward:
     """Walk a request forward: sweep it, choose per window, simulate the stitched decisions once.
@@ -208,10 +229,15 @@ def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a req
         Called with (done, total) after each combination.
     constraint : str or callable, optional
         As in `outsample.walk_forward`.
+    lookahead : {False, "auto", "full", True}
+        As in `outsample.walk_forward`; off here, where the request's own run was checked.
     """
+    check_mode(lookahead)
     chosen = plan or Plan(**windows)  # type: ignore[arg-type]
     runs = swept(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done, constraint=constraint)
-    return WalkForward(run=run_walk_forward(runs, chosen, n_jobs=n_jobs))
+    run = run_walk_forward(runs, chosen, n_jobs=n_jobs)
+    last = next((choice.chosen for choice in reversed(run.choices) if choice.chosen is not None), None)
+    return WalkForward(run=run, lookahead=check_chosen(last, lookahead))
 
 
 def sweep(  # noqa: PLR0913 - pinned by the public interface
@@ -223,6 +249,7 @@ def sweep(  # noqa: PLR0913 - pinned by the public interface
     n_jobs: int | None = None,
     constraint: Constraint | None = None,
     on_done: Callable[[int, int], None] | None = None,
+    lookahead: bool | str = "auto",
     store: Store | bool | None = None,
     params: Mapping[str, Literal] | None = None,
     **options: object,
@@ -243,18 +270,20 @@ def sweep(  # noqa: PLR0913 - pinned by the public interface
         Combinations that it does not allow are left out: "fast < slow", or a function of the parameters.
     on_done : callable, optional
         Called with (done, total) after each combination.
+    lookahead : {"auto", "full", True, False}
+        Check the best combination for look-ahead; "auto": until three times its own time + 2 s are used up.
 
     Returns
     -------
     Sweep
-        Every combination is recorded as a trial.
+        Every combination is recorded as a trial. What is not in the table of a combination (`Combination.outcome`:
+        all metrics, trades, positions) is computed when it is asked for.
     """
-    request = make_request(strategy, data, params=params, options=options, store=store)
-    return Sweep(
-        runs=swept(
-            request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done, constraint=constraint
-        )
-    )
+    check_mode(lookahead)
+    request = study_request(strategy, data, params=params, options=options, store=store)
+    runs = swept(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done, constraint=constraint)
+    judged = any(not math.isnan(one.value) for one in runs.combinations)
+    return Sweep(runs=runs, lookahead=check_chosen(runs.best if judged else None, lookahead))
 
 
 def walk_forward(  # noqa: PLR0913 - pinned by the public interface
@@ -275,6 +304,7 @@ def walk_forward(  # noqa: PLR0913 - pinned by the public interface
     n_jobs: int | None = None,
     constraint: Constraint | None = None,
     on_done: Callable[[int, int], None] | None = None,
+    lookahead: bool | str = "auto",
     store: Store | bool | None = None,
     params: Mapping[str, Literal] | None = None,
     **options: object,
@@ -302,14 +332,14 @@ def walk_forward(  # noqa: PLR0913 - pinned by the public interface
         Run every combination again for each window on data that end with it: the same numbers for a strategy
         without look-ahead, at many times the cost.
     n_jobs : int, optional
-    constraint, on_done
-        As in `sweep`.
+    constraint, on_done, lookahead
+        As in `sweep`; the combination that is checked is the last window's.
 
     Returns
     -------
     WalkForward
     """
-    request = make_request(strategy, data, params=params, options=options, store=store)
+    request = study_request(strategy, data, params=params, options=options, store=store)
     plan = Plan(
         train=train,
         test=test,
@@ -330,4 +360,5 @@ def walk_forward(  # noqa: PLR0913 - pinned by the public interface
         store=store,
         on_done=on_done,
         constraint=constraint,
+        lookahead=lookahead,
     )

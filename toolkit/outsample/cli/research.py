@@ -65,6 +65,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--constraint", metavar="TEXT", help="a comparison of parameters: 'fast < slow'")
     parser.add_argument("--start", metavar="DATE", help="evaluation begins here")
     parser.add_argument("--end", metavar="DATE", help="evaluation ends here")
+    parser.add_argument("--no-lookahead", action="store_true", help="do not check the chosen combination")
     parser.add_argument("--n-jobs", type=int, metavar="N", help="sandboxes at once; default: one per core")
     parser.add_argument("--cluster", metavar="URL", help="a dask scheduler, tcp://host:port, for the simulations")
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - for the terminal")
@@ -83,6 +84,7 @@ def _sweep(parsed: argparse.Namespace) -> int:
         lambda: {
             "best": dict(best.params),
             "objective": best.value,
+            "lookahead": None if found.lookahead is None else found.lookahead.summary,
             "evidence": vars(found.evidence),
             "table": _rows(found.table),
         },
@@ -105,6 +107,7 @@ def _walk_forward(parsed: argparse.Namespace) -> int:
         lambda: {
             "metrics": found.metrics.to_dict(),
             "efficiency": found.efficiency,
+            "lookahead": None if found.lookahead is None else found.lookahead.summary,
             "deflated_sharpe": found.deflated_sharpe,
             "evidence": vars(found.evidence),
             "windows": _rows(found.windows),
@@ -125,7 +128,8 @@ def _subject(parsed: argparse.Namespace) -> tuple[Strategy, str, dict[str, list[
 
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:
     names = ("objective", "constraint", "start", "end", "n_jobs")
-    return {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
+    given = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
+    return given | {"lookahead": False if parsed.no_lookahead else "auto"}
 
 
 def _span(text: str | None) -> int | str | None:

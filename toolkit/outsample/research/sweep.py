@@ -24,6 +24,7 @@ import pandas as pd
 
 from outsample import errors
 from outsample.canonical import canonical_json
+from outsample.engine import get_engine
 from outsample.model import ExecutionResult
 from outsample.pipeline import execute, raise_for_status
 from outsample.request import Request
@@ -168,6 +169,7 @@ def run_sweep(
 
 def _check(request: Request, params: Sequence[Mapping[str, Literal]]) -> None:
     """Refuse names and values that the strategy does not take, and a source that breaks a rule."""
+    get_engine(request.engine)  # an unknown one is no fault of a combination
     strategy = request.strategy.with_params(**params[0])
     for name in params[0]:
         values: list[Literal] = []

@@ -297,7 +297,7 @@ class BatchPositions(Positions):
     labels: tuple[pd.DatetimeIndex, pd.Index]
 
     @cached_property
-    def frame(self) -> pd.DataFrame:  # type: ignore[override]
+    def frame(self) -> pd.DataFrame:
         """The table with its labels."""
         return _frame(self.tables[self.place], *self.labels)
 
