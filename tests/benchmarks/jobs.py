@@ -1,41 +1,40 @@
-"""Jobs per minute with 1, 2 and 4 workers, and the overhead of a warm local job.
+"""Jobs per minute with 1, 2 and 4 workers, the overhead of a warm local job, and lists of 10,000 jobs.
 
-    python tests/benchmarks/jobs.py [--seconds 1.0] [--jobs 24]
+    python tests/benchmarks/jobs.py [--jobs 24] [--workers 1 2 4] [--backend sqlite]
 
-Each job is a strategy that computes for about `--seconds` of one core. Needs a Redis (redis-server in PATH);
-the store is SQLite in a temporary folder. Figures are printed as JSON, with the number of cores: more workers
-than cores bring nothing when every job computes.
+Each job of the load computes for about one second, so that more workers than cores bring nothing. Needs
+redis-server, and PostgreSQL unless the store is SQLite. Figures are printed as JSON.
 """
 
 import argparse
+import contextlib
+import datetime
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
-from outsample import backtest
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import sqlalchemy as sa
+
+from jobs.redis_server import Server as Redis
 from outsample.archive import Store
 from outsample.jobs import submit
+from outsample.jobs.table import list_jobs
+from outsample.store.job_tables import backtest_jobs as table
+from store.postgres import Server as Postgres
 
-SOURCE = """
-seconds = {seconds!r}
-import time
-begin = time.process_time()
-close = data.get("close")
-position = close.average(20) > close.average(60)
-while time.process_time() - begin < seconds:
-    position = close.average(20) > close.average(60)
-"""
 PLAIN = "fast = 20\nclose = data.get('close')\nposition = close.average(fast) > close.average(60)\n"
 
 
-def overhead(store, n=15):
+def overhead(store, n=21):
     """Median seconds that a warm local job takes beyond what its own work takes."""
-    submit(PLAIN, "sample", backend="local", store=store, lookahead=False, seed=1).wait(120)
+    submit(PLAIN, "sample", backend="local", store=store, lookahead=False, seed=1).wait(300)
     extra = []
     for number in range(n):
         began = time.perf_counter()
@@ -44,63 +43,104 @@ def overhead(store, n=15):
     return sorted(extra)[n // 2]
 
 
-def rate(store, workers, jobs, seconds):
+def second():
+    """How far a loop in C counts in a second of this machine."""
+    began = time.process_time()
+    sum(range(20_000_000))
+    return int(20_000_000 / (time.process_time() - began))
+
+
+def rate(store, workers, jobs, steps):
     """Jobs per minute, from the first start to the last end, with warm workers."""
     command = [sys.executable, "-m", "outsample", "worker"]
     running = [subprocess.Popen(command) for _ in range(workers)]
     try:
-        warm = [_queued(store, 0.01, 10_000 * workers + k) for k in range(workers)]
-        for job in warm:
-            job.wait(120)
-        time.sleep(5)
-        began = time.perf_counter()
-        waiting = [_queued(store, seconds, 1_000 * workers + number) for number in range(jobs)]
+        for job in [_queued(store, 1000, 10_000 * workers + k) for k in range(3 * workers)]:
+            job.wait(300)
+        time.sleep(3)
+        waiting = [_queued(store, steps, 1_000 * workers + number) for number in range(jobs)]
+        rows = []
         for job in waiting:
-            job.wait(600)
-            assert job.status == "completed", job.message
-        return 60.0 * jobs / (time.perf_counter() - began)
+            rows.append(job.wait(600).row)
+            assert rows[-1]["status"] == "completed", job.message
     finally:
         for worker in running:
             worker.terminate()
         for worker in running:
             worker.wait()
+    span = max(row["completed_at"] for row in rows) - min(row["started_at"] for row in rows)
+    each = sorted(row["wall_seconds"] for row in rows)[jobs // 2]
+    return 60.0 * jobs / span.total_seconds(), each
 
 
-def _queued(store, seconds, seed):
-    source = SOURCE.format(seconds=seconds)
+def _queued(store, steps, seed):
+    source = f"total = sum(range({steps}))\nposition = data.get('close') > 0\n"
     return submit(source, "sample", backend="rq", store=store, lookahead=False, seed=seed)
+
+
+def listing(store, number=10_000):
+    """Median seconds of a page of 100 at the start, in the middle, and of one user's, among so many queued jobs."""
+    row = dict(submit(PLAIN, "sample", backend="local", store=store, lookahead=False, seed=1).row)
+    rows = []
+    for i in range(number):
+        moment = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=i)
+        fresh = {"id": str(uuid.UUID(int=i)), "job_id": f"{i:064x}", "created_by": f"user{i % 7}", "created_at": moment}
+        rows.append({**row, **fresh, "status": "pending", "backend": "nobody's", "completed_at": None})
+    with store.begin() as connection:
+        connection.execute(sa.insert(table), rows)
+    found = []
+    for _ in range(7):
+        for page in (
+            {},
+            {"offset": number // 2},
+            {"offset": number - 100},
+            {"created_by": "user3", "status": "pending"},
+        ):
+            began = time.perf_counter()
+            assert len(list_jobs(store, limit=100, **page)) == 100
+            found.append(time.perf_counter() - began)
+    return max(found)
+
+
+@contextlib.contextmanager
+def servers(backend):
+    """A Redis and a database, and the environment that leads to them."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, contextlib.ExitStack() as stack:
+        root = Path(folder)
+        root.chmod(0o755)
+        redis = Redis(root)
+        redis.start()
+        stack.callback(redis.kill)
+        url = str(root / "store.db")
+        if backend == "postgresql":
+            (root / "pg").mkdir()
+            postgres = Postgres(root / "pg")
+            stack.callback(postgres.stop)
+            postgres.start()
+            url = postgres.url()
+        changes = {"OUTSAMPLE_STORE": url, "OUTSAMPLE_ARTEFACTS": folder, "OUTSAMPLE_REDIS_URL": redis.url}
+        os.environ |= {**changes, "OUTSAMPLE_JOB_IDLE": "2", "OUTSAMPLE_PARALLEL__WORKERS": "1"}
+        yield
 
 
 def main():
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--jobs", type=int, default=24)
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4])
+    parser.add_argument("--backend", choices=["sqlite", "postgresql"], default="postgresql")
     given = parser.parse_args()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {
-            "OUTSAMPLE_STORE": str(Path(folder) / "store.db"),
-            "OUTSAMPLE_REDIS_URL": f"redis://127.0.0.1:{port}/0",
-            "OUTSAMPLE_JOB_IDLE": "5",
-        }
-        server = subprocess.Popen(
-            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""],
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            with Store.open() as store:
-                backtest(PLAIN, "sample", store=False, lookahead=False)
-                figures = {"cores": os.cpu_count(), "overhead_seconds": round(overhead(store), 4)}
-                time.sleep(8)  # the local supervisor ends
-                for workers in given.workers:
-                    figures[f"jobs_per_minute_{workers}"] = round(rate(store, workers, given.jobs, given.seconds), 1)
-            print(json.dumps(figures))
-        finally:
-            server.terminate()
-            server.wait()
+    with servers(given.backend), Store.open() as store:
+        figures = {"cores": os.cpu_count(), "store": store.dialect}
+        figures["overhead_ms"] = round(1000 * overhead(store), 1)
+        time.sleep(5)  # the local supervisor ends
+        steps = second()
+        for workers in given.workers:
+            found, each = rate(store, workers, given.jobs, steps)
+            figures[f"jobs_per_minute_{workers}"] = round(found, 1)
+            figures[f"seconds_per_job_{workers}"] = round(each, 2)
+        figures["page_of_10000_ms_worst"] = round(1000 * listing(store), 1)
+        print(json.dumps(figures))
 
 
 if __name__ == "__main__":

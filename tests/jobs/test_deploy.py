@@ -22,17 +22,14 @@ WORKERS = sorted(name for name in OURS if name.startswith("worker-"))
 
 
 def _commands():
-    """Every command line of the files, as a list of words."""
-    for name, service in SERVICES.items():
-        if "command" in service:
-            yield pytest.param(service["command"], id=f"{name}-command")
-        if "healthcheck" in service:
-            yield pytest.param(service["healthcheck"]["test"][1:], id=f"{name}-health")
-    for number, found in enumerate(re.findall(r"CMD (\[.*\])", DOCKERFILE)):
-        yield pytest.param(yaml.safe_load(found), id=f"dockerfile-{number}")
+    """Every command line of the files, as a list of words, each once."""
+    found = [service["command"] for service in SERVICES.values() if "command" in service]
+    found += [service["healthcheck"]["test"][1:] for service in SERVICES.values() if "healthcheck" in service]
+    found += [yaml.safe_load(text) for text in re.findall(r"CMD (\[.*\])", DOCKERFILE)]
+    return [pytest.param(list(words), id=" ".join(words)[:50]) for words in sorted({tuple(words) for words in found})]
 
 
-@pytest.mark.parametrize("command", list(_commands()))
+@pytest.mark.parametrize("command", _commands())
 def test_every_command_is_one(command):
     """Each command of the files is known, with its verb and flags."""
     if command[0] == "outsample":

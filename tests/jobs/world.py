@@ -58,12 +58,12 @@ class World:
     `kind` is "local" (SQLite, supervisor on demand) or "rq" (PostgreSQL, Redis, `outsample worker`).
     """
 
-    def __init__(self, kind, folder, database, redis):
-        self.kind, self.folder = kind, folder
+    def __init__(self, kind, folder, database, redis, slots=2):
+        self.kind, self.folder, self.slots = kind, folder, slots
         self.url = str(folder / "store.db") if kind == "local" else database
         self.environment = {
             "OUTSAMPLE_STORE": self.url, "OUTSAMPLE_ARTEFACTS": str(folder), "OUTSAMPLE_REDIS_URL": redis or "",
-            "OUTSAMPLE_JOB_IDLE": "30", "OUTSAMPLE_PARALLEL__WORKERS": "2", "OUTSAMPLE_USER": "ada",
+            "OUTSAMPLE_JOB_IDLE": "30", "OUTSAMPLE_PARALLEL__WORKERS": str(slots), "OUTSAMPLE_USER": "ada",
         }  # fmt: skip
         self.workers = []
 
@@ -93,7 +93,8 @@ class World:
         self.workers = [worker for worker in self.workers if worker.poll() is None]
         while self.kind == "rq" and len(self.workers) < number:
             with (self.folder / "worker.log").open("ab") as log:
-                command = [sys.executable, "-m", "outsample", "worker"]
+                # Two slots: while a child is replaced after a killing, the other one is warm.
+                command = [sys.executable, "-m", "outsample", "worker", "--slots", str(self.slots)]
                 self.workers.append(subprocess.Popen(command, stdout=log, stderr=log))
 
     def submit(self, source=SOURCE, data="sample", **options):
@@ -123,12 +124,15 @@ class World:
             file.unlink()
         return below
 
-    def running_children(self):
-        """Processes below the supervisors, at any depth."""
-        found = []
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):
-                found += process.children(recursive=True)
+    def families(self):
+        """Each child of a supervisor with all it has started: by their parents, and by their session."""
+        found = {child: [] for process in self.processes() for child in process.children()}
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                above = {process.pid, os.getsid(process.pid), *(parent.pid for parent in process.parents())}
+                for child, family in found.items():
+                    if child.pid in above:
+                        family.append(process)
         return found
 
 

@@ -37,8 +37,11 @@ __all__ = ["Options", "Supervisor", "folder_of", "healthy", "worker_name"]
 
 _log = logging.getLogger(__name__)
 HEARTBEAT, WATCH, REAP, KEEP, RETAIN = 5.0, 0.2, 1.0, 3.0, 600.0
-# A child that does not say within so many seconds that it is ready is ended; so many in a row are enough.
-START_SECONDS, STARTS = 120.0, 5
+# Retention does not come before the jobs that a supervisor was started for.
+FIRST_RETAIN = 30.0
+# A child that does not say within so many seconds that it is ready is ended; so many in a row are enough. On a new
+# machine the first one compiles the kernels, for minutes if others keep the processors busy.
+START_SECONDS, STARTS = 600.0, 5
 # Results that retention removes at once; while jobs run their leases must not wait for it.
 _MANY, _FEW = 500, 20
 # What `Options.on_end` is told of a job.
@@ -97,8 +100,7 @@ class Supervisor:
         self._children: list[Child] = []
         self._stopping = False
         self._next = dict.fromkeys(("heartbeat", "watch", "reap", "keep"), 0.0)
-        # Not before the jobs that it was started for.
-        self._next["retain"] = time.monotonic() + 30.0
+        self._next["retain"] = time.monotonic() + FIRST_RETAIN
         self._busy, self._nothing = time.monotonic(), False
         self._failed_starts, self._hold = 0, 0.0
         self._root = folder_of(store)
