@@ -1,5 +1,6 @@
 """Notebooks as reports: parameters with types, equal bytes, nothing half-written."""
 
+import datetime
 import json
 import os
 import re
@@ -9,8 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from outsample import backtest
 from outsample.cli import main
 from outsample.errors import ConfigError, DataInvalid
 from outsample.report.parameters import checked_parameters, notebook_parameters
@@ -108,37 +111,140 @@ def test_the_command_reads_files_and_words(small, tmp_path, capsys):
 @pytest.mark.notebook
 @pytest.mark.slow
 def test_parameters_reach_the_kernel(small, tmp_path):
-    """A file's value, a word's value and a default, printed by a real kernel."""
+    """A file's value, a word's value and a default, printed by a real kernel; --notify is told where it is."""
     values = tmp_path / "values.yaml"
     values.write_text("days: 9\nname: weekly\n")
-    target = tmp_path / "out" / "{name}-{date}.ipynb"
-    assert main(["report", str(small), "-f", str(values), "-p", "days=8", "-o", str(target)]) == 0
+    target, told = tmp_path / "out" / "{name}-{date}.ipynb", tmp_path / "told.json"
+    command = ["report", str(small), "-f", str(values), "-p", "days=8", "-o", str(target)]
+    assert main([*command, "--notify", f"tee {told}"]) == 0
     (written,) = (tmp_path / "out").glob("small-*.ipynb")
     assert re.fullmatch(r"small-\d{4}-\d\d-\d\d", written.stem)
     assert "8 0.5 weekly True [1, 2] None" in written.read_text()
+    outcome = json.loads(told.read_text())
+    assert outcome == {"notebook": str(small), "output": str(written), "exit_code": 0, "error": None}
+
+
+def test_notify_is_told_what_failed_and_its_own_failure_changes_nothing(small, tmp_path, capsys):
+    """The exit code and the message of the command; a program that is not there is said on stderr."""
+    told = tmp_path / "told.json"
+    assert main(["report", str(small), "-p", "dasy=1", "--notify", f"tee {told}"]) == 2
+    outcome = json.loads(told.read_text())
+    assert outcome["exit_code"] == 2
+    assert "'days'" in outcome["error"]
+    assert main(["report", str(small), "-p", "dasy=1", "--notify", "/nowhere/program"]) == 2
+    assert "/nowhere/program" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["--wait"], ["--priority", "high"], ["--job", "-o", "x.ipynb"], ["--job", "--notify", "tee x"],
+              ["--job", "--wait", "--no-html"]]
+)  # fmt: skip
+def test_options_that_would_be_ignored_are_refused(small, words, capsys):
+    """What belongs to a job is refused without one, and the other way round."""
+    assert main(["report", str(small), *words]) == 2
+    assert re.search("--job|A job", capsys.readouterr().err)
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory):
+    """A way to run a shipped notebook twice: in other folders, stores and hash seeds. Each pair is run once."""
+    made = {}
+
+    def run(name):
+        if name not in made:
+            root = tmp_path_factory.mktemp(name)
+            for place in ("a", "b"):
+                with pytest.MonkeyPatch.context() as patch:
+                    (root / place).mkdir()
+                    patch.chdir(root / place)
+                    patch.setenv("OUTSAMPLE_STORE", str(root / f"store-{place}" / "store.db"))
+                    patch.setenv("PYTHONHASHSEED", "1" if place == "a" else "2")
+                    fewer = (
+                        ["-p", "n_paths=200"] if "n_paths" in notebook_parameters(NOTEBOOKS / f"{name}.ipynb") else []
+                    )
+                    assert main(["report", str(NOTEBOOKS / f"{name}.ipynb"), *fewer, "-o", "out.ipynb"]) == 0
+            made[name] = root
+        return made[name] / "a", made[name] / "b"
+
+    return run
+
+
+SHIPPED = ("walk_forward_report", "alpha_report", "regression_report", "batch_report")
 
 
 @pytest.mark.notebook
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["walk_forward_report", "alpha_report", "regression_report"])
-def test_two_runs_are_byte_identical(name, tmp_path):
-    """Another store, folder, clock and hash seed: the same bytes of notebook and page."""
-    pages = []
-    for place in ("a", "b"):
-        folder = tmp_path / place
-        folder.mkdir()
-        env = {
-            **os.environ,
-            "OUTSAMPLE_STORE": str(tmp_path / f"store-{place}" / "store.db"),
-            "PYTHONHASHSEED": "1" if place == "a" else "2",
-        }
-        command = [sys.executable, "-m", "outsample", "report", str(NOTEBOOKS / f"{name}.ipynb")]
-        subprocess.run([*command, "-p", "n_paths=200", "-o", "out.ipynb"], cwd=folder, env=env, check=True)
-        pages.append(((folder / "out.ipynb").read_bytes(), (folder / "out.html").read_bytes()))
-        assert sorted(path.name for path in folder.iterdir()) == ["out.html", "out.ipynb"]
-    assert pages[0] == pages[1]
-    assert b"pinned by this report" in pages[0][1]
-    assert b"<script" not in pages[0][1].lower()
+@pytest.mark.parametrize("name", SHIPPED)
+def test_two_runs_are_byte_identical(name, twice):
+    """The same files, byte for byte, without a trace of the day or the path."""
+    one, two = twice(name)
+    names = sorted(path.name for path in one.iterdir())
+    assert {"out.html", "out.ipynb", "out-data.json"} <= set(names)
+    assert names == sorted(path.name for path in two.iterdir())
+    today = datetime.datetime.now(datetime.UTC)
+    for file in names:
+        made = (one / file).read_bytes()
+        assert made == (two / file).read_bytes(), file
+        for trace in (str(one.parent), today.strftime("%Y-%m-%d"), today.strftime("%Y%m%d")):
+            assert trace.encode() not in made, (file, trace)
+    page = (one / "out.html").read_text(encoding="utf-8")
+    assert "pinned by this report" in page
+    assert "<script" not in page.lower()
+
+
+@pytest.mark.notebook
+@pytest.mark.slow
+def test_the_results_of_a_report_are_data_beside_it(twice):
+    """JSON and Parquet hold the numbers of the cells: those that the same calls give here, with the parameters."""
+    folder, _ = twice("walk_forward_report")
+    document = json.loads((folder / "out-data.json").read_text(encoding="utf-8"))
+    assert document["parameters"]["n_paths"] == 200
+    assert document["parameters"]["train"] == "3Y"
+    first, second = document["results"]
+    assert (first["type"], first["name"], second["type"]) == ("Result", "golden_cross", "WalkForward")
+    source = "close = data.get('close')\nposition = close.average(50) > close.average(200)\n"
+    here = backtest(source, "sample", store=False, lookahead=False)
+    assert first["values"]["metrics"]["sharpe"] == here.metrics.sharpe
+    assert len(second["tables"]["windows"]["train_start"]) >= 9
+    equity = pd.read_parquet(folder / "out-equity.parquet")
+    mine = equity[equity["result"] == 1].set_index("date")["equity"]
+    pd.testing.assert_series_equal(mine, here.equity, check_names=False, check_freq=False, check_index_type=False)
+    trades = pd.read_parquet(folder / "out-trades.parquet")
+    assert len(trades[trades["result"] == 1]) == len(here.trades)
+    assert "application/vnd.outsample" not in (folder / "out.ipynb").read_text(encoding="utf-8")
+
+
+@pytest.mark.notebook
+@pytest.mark.slow
+def test_the_batch_report_tells_the_leak(twice):
+    """Three examples: one of them looks ahead, and the best of the others is shown deflated; no times."""
+    page = (twice("batch_report")[0] / "out.html").read_text(encoding="utf-8")
+    for words in ("LOOKAHEAD", "golden_cross", "3 pinned by this report"):
+        assert words in page
+    assert "wall time" not in page
+
+
+@pytest.mark.notebook
+@pytest.mark.slow
+def test_a_report_as_a_job(tmp_path, monkeypatch, capsys):
+    """--job runs it in the background, in the folder it was asked for in; --wait copies it, also when a cell failed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OUTSAMPLE_STORE", str(tmp_path / "store" / "store.db"))
+    (tmp_path / "word.txt").write_text("beside the notebook")
+    source = notebook(tmp_path / "small.ipynb", "n = 1", "print(open('word.txt').read(), n)\nassert n != 3, 'three'")
+    command = ["report", str(source), "--job", "--priority", "high"]
+    assert main([*command, "-p", "n=2", "--wait", "-o", "out/two.ipynb"]) == 0
+    assert "beside the notebook 2" in (tmp_path / "out" / "two.html").read_text(encoding="utf-8")
+    assert main([*command, "-p", "n=3", "--wait", "-o", "out/three.ipynb"]) == 1
+    assert "three" in capsys.readouterr().err
+    assert "An Exception was encountered" in (tmp_path / "out" / "three.html").read_text(encoding="utf-8")
+    # Asked for again, it is run again: its data may have changed.
+    (tmp_path / "word.txt").write_text("other words")
+    assert main([*command, "-p", "n=2", "--wait", "-o", "out/two.ipynb"]) == 0
+    assert "other words 2" in (tmp_path / "out" / "two.ipynb").read_text(encoding="utf-8")
+    assert main([*command, "-p", "n=4"]) == 0
+    job = re.search(r"job: (\w+)", capsys.readouterr().out)
+    assert main(["jobs", "cancel", job[1]]) == 0
 
 
 @pytest.mark.notebook
@@ -159,14 +265,3 @@ def test_killed_in_the_middle_leaves_nothing_under_the_final_name(tmp_path):
         process.wait()
     assert (tmp_path / "out.ipynb").read_text() == "yesterday's"
     assert not (tmp_path / "out.html").exists()
-
-
-@pytest.mark.notebook
-@pytest.mark.slow
-def test_the_batch_report_tells_the_leak(tmp_path, monkeypatch):
-    """Three examples: one of them looks ahead, and the best of the others is shown deflated."""
-    monkeypatch.setenv("OUTSAMPLE_STORE", str(tmp_path / "store.db"))
-    assert main(["report", str(NOTEBOOKS / "batch_report.ipynb"), "-o", str(tmp_path / "out.ipynb")]) == 0
-    page = (tmp_path / "out.html").read_text(encoding="utf-8")
-    for words in ("LOOKAHEAD", "golden_cross", "3 pinned by this report"):
-        assert words in page

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,11 +48,13 @@ def add(commands: Commands) -> None:
 
 
 def _report(parsed: argparse.Namespace) -> int:
+    from outsample.report.notebook import output_path
+
     source = Path(parsed.notebook)
     if parsed.parameters:
         return _list(source)
     _check(parsed)
-    target = _target(source, parsed.output)
+    target = output_path(source, parsed.output)
     outcome: dict[str, object] = {"notebook": str(source), "output": str(target), "exit_code": DONE, "error": None}
     try:
         if parsed.job:
@@ -156,16 +157,6 @@ def _list(source: Path) -> int:
     for item in notebook_parameters(source).values():
         print(f"{item.name} = {item.default!r}{f'  # {item.help}' if item.help else ''}")
     return DONE
-
-
-def _target(source: Path, output: str | None) -> Path:
-    if output is None:
-        return source.with_name(f"{source.stem}-report.ipynb")
-    today = datetime.datetime.now().astimezone().date().isoformat()
-    try:
-        return Path(output.format(name=source.stem, date=today))
-    except (KeyError, IndexError, ValueError) as error:
-        raise ConfigError(f"-o takes the fields {{name}} and {{date}}. Got {output!r}.") from error
 
 
 def _given(parsed: argparse.Namespace) -> dict[str, object]:

@@ -173,7 +173,7 @@ def _out_of_sample(judgement: Judgement) -> str:
     sharpe = judgement.evidence.out_of_sample_sharpe
     if sharpe is None:
         return "not tested yet (--walk-forward, or result.walk_forward)"
-    return f"Sharpe ratio {formats.ratio(sharpe)} on the test windows of the walk-forward; the table is of the whole period"
+    return f"Sharpe ratio {formats.ratio(sharpe)} over the test windows of the walk-forward (the table: whole period)"
 
 
 def _trials(judgement: Judgement) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
 import re
@@ -11,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from outsample.errors import DataMissing, StrategyError
+from outsample.errors import ConfigError, DataMissing, StrategyError
 from outsample.model import PINNED_TRIALS
 from outsample.report.data import COLLECTING, suffixes, taken_out, write_data
 from outsample.report.parameters import checked_parameters, notebook_parameters
 
-__all__ = ["run_notebook", "to_html"]
+__all__ = ["output_path", "run_notebook", "scheduled_report", "to_html"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -86,6 +87,48 @@ def run_notebook(  # noqa: PLR0913 - what to run, and what to write
     if failure is not None:
         raise failure
     return target
+
+
+def output_path(notebook: str | Path, pattern: str | None) -> Path:
+    """Return where a report is written: the fields ``{name}`` and ``{date}`` (today's) of a pattern are filled in.
+
+    Raises
+    ------
+    ConfigError
+        Another field.
+
+    Examples
+    --------
+    >>> output_path("notebooks/weekly.ipynb", "out/{name}.ipynb").as_posix()
+    'out/weekly.ipynb'
+    """
+    source = Path(notebook)
+    if pattern is None:
+        return source.with_name(f"{source.stem}-report.ipynb")
+    today = datetime.datetime.now().astimezone().date().isoformat()
+    try:
+        return Path(pattern.format(name=source.stem, date=today))
+    except (KeyError, IndexError, ValueError) as error:
+        raise ConfigError(f"-o takes the fields {{name}} and {{date}}. Got {pattern!r}.") from error
+
+
+def scheduled_report(notebook: str, output: str, **parameters: object) -> str:
+    """Run a report for a scheduler that calls functions, such as ``rq cron``, and return where it is.
+
+    Parameters
+    ----------
+    notebook : str
+    output : str
+        As `output_path` takes it; the date is that of the run.
+    **parameters
+        As `run_notebook` takes them.
+
+    Raises
+    ------
+    OutsampleError
+        As `run_notebook`: the scheduler's job fails with it.
+    """
+    return str(run_notebook(notebook, output_path(notebook, output), parameters=parameters))
 
 
 def _publish(draft: Path, target: Path) -> None:
