@@ -39,3 +39,31 @@ def walks(n_names=2_000, n_bars=2_500):
 def daily_returns(n_bars=2_500):
     """W5: daily returns, mean 3 bp, standard deviation 1.26 %, seed 1."""
     return np.random.default_rng(1).normal(0.0003, 0.0126, n_bars)
+
+
+def crossings(n_bars=5_000, small=False):
+    """W2: closes, and 1,000 pairs of windows (fast 5..53 step 2, slow 60..255 step 5)."""
+    grid = {"fast": list(range(5, 54, 2)), "slow": list(range(60, 256, 5))}
+    if small:
+        grid = {name: values[:2] for name, values in grid.items()}
+    return single_asset(n_bars)[0], grid
+
+
+def windows(n_bars=5_000, small=False):
+    """W4: closes, 200 pairs of windows, and the lengths of training and test."""
+    grid = {"fast": list(range(5, 44, 2)), "slow": list(range(60, 106, 5))}
+    if small:
+        grid = {name: values[:2] for name, values in grid.items()}
+    return single_asset(n_bars)[0], grid, n_bars // 5, n_bars // 10
+
+
+def means(close, lengths):
+    """Rolling means of one price, one row per length; NaN until half of a window is there."""
+    price = close.to_numpy().ravel()
+    sums, found = np.concatenate(([0.0], np.cumsum(price))), {}
+    for n in lengths:
+        first = np.maximum(np.arange(len(price)) - n + 1, 0)
+        count = np.arange(len(price)) - first + 1
+        mean = (sums[1:] - sums[first]) / count
+        found[n] = np.where(count >= max(n // 2, 1), mean, np.nan)
+    return found

@@ -1,16 +1,15 @@
-"""Time the workloads against their peers in interleaved rounds; print a table and write docs/benchmarks.md.
+"""Time the workloads against their peers in interleaved rounds; print tables and write docs/benchmarks.md.
 
-    python tests/benchmarks/run.py [--rounds 5] [--only W1] [--no-write]
+    python tests/benchmarks/run.py [--rounds 5] [--only W1] [--minutes 14] [--no-growth] [--no-write]
 
-Peers run in the environment named by OUTSAMPLE_BENCH_PEERS (a Python); see peers.txt.
+The peers are those of peers.txt; see environments.py. What is found is also written to build/benchmarks.json.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,158 +17,194 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from benchmarks import overhead  # noqa: E402
-from benchmarks.workloads import WORKLOADS  # noqa: E402
+from benchmarks import batches, cold, environments, overhead  # noqa: E402
+from benchmarks.measuring import Absent, measure  # noqa: E402
+from benchmarks.workloads import GROWTH, WORKLOADS  # noqa: E402
 
 ROOT = HERE.parents[1]
-PEERS = os.environ.get("OUTSAMPLE_BENCH_PEERS", "")
 IMPORT_PANDAS = 0.45  # seconds on the machine on which the figures were set
 
 
-class Ours:
-    """A workload of outsample in this process."""
-
-    def __init__(self, workload):
-        self.run = workload.prepare(1.0)
-        start = time.perf_counter()
-        self.run()
-        self.run()
-        self.repeats = max(1, int(0.1 / max((time.perf_counter() - start) / 2, 1e-5)))
-
-    def round(self):
-        wall, cpu = time.perf_counter(), time.process_time()
-        for _ in range(self.repeats):
-            self.run()
-        return (time.perf_counter() - wall) / self.repeats, (time.process_time() - cpu) / self.repeats
-
-    def close(self):
-        pass
-
-
-class Peer:
-    """A workload of a peer in a process of the peers' environment."""
-
-    def __init__(self, name, key):
-        self.process = subprocess.Popen(
-            [PEERS, str(HERE / "peers" / "peer.py"), name, key],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
-        if not self.process.stdout.readline():
-            raise RuntimeError(f"{name} is not there, or does not run {key}")
-        first = self.ask(1)[0]
-        self.repeats = max(1, int(0.1 / max(first, 1e-5)))
-
-    def ask(self, repeats):
-        self.process.stdin.write(f"{repeats}\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        return answer["wall"], answer["cpu"]
-
-    def round(self):
-        return self.ask(self.repeats)
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait(30)
-
-
-def versions():
-    """The machine, and what ran on it."""
+def about():
+    """The machine and what ran on it, and how slow it is."""
     import numba
     import numpy
     import pandas
 
     installed = f"numpy {numpy.__version__}, pandas {pandas.__version__}, numba {numba.__version__}"
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    lines = [f"Python {platform.python_version()}, {installed}; {machine}"]
-    if PEERS:
-        listed = subprocess.run(
-            [PEERS, "-m", "pip", "list", "--format=json"], capture_output=True, text=True, check=False
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores ({_processor()})"
+    times = sorted(cold.seconds_of("import pandas") for _ in range(3))
+    slow = max(1.0, times[1] / IMPORT_PANDAS)
+    return [
+        f"Python {platform.python_version()}, {installed}; {machine}.",
+        f"f = {slow:.2f}: the time of `import pandas` / {IMPORT_PANDAS} s, at least 1.",
+        f"Other work on the machine when it began: a load of {os.getloadavg()[0]:.1f}.",
+    ], slow
+
+
+def _processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def families(workloads):
+    """Workloads by the first word of their keys, in order."""
+    found = {}
+    for workload in workloads:
+        found.setdefault(workload.key.split()[0], []).append(workload)
+    return found
+
+
+def in_time(seconds):
+    """A duration with a unit that suits it."""
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def table(workloads, found):
+    """Ours against the peers, as markdown."""
+    lines = [
+        "| workload | who | wall | CPU | result | ours / theirs | by CPU | target | |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for workload in workloads:
+        ours = found["outsample", workload.key]
+        says = "" if ours.says is None else f"{ours.says:.4g}"
+        lines.append(
+            f"| {workload.key}: {workload.title} | outsample | {in_time(ours.seconds)} | {in_time(ours.cpu_seconds)} "
+            f"| {says} | | | | |"
         )
-        wanted = {"raptorbt", "vectorbt", "polars-backtest", "polars", "arch", "numpy", "pandas", "numba"}
-        installed = [(p["name"].replace("_", "-"), p["version"]) for p in json.loads(listed.stdout or "[]")]
-        found = [f"{name} {version}" for name, version in installed if name in wanted]
-        lines.append(f"Peers: {', '.join(found)}")
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import pandas"], check=True)
-    slow = max(1.0, (time.perf_counter() - start) / IMPORT_PANDAS)
-    lines.append(f"f = {slow:.2f} (time of `import pandas` / {IMPORT_PANDAS} s, at least 1)")
-    return lines, slow
-
-
-def measure(workloads, rounds):
-    """Medians of wall and CPU time by (who, workload), and what was absent."""
-    entries, absent = {}, []
-    for workload in workloads:
-        entries["outsample", workload.key] = Ours(workload)
-        for name in workload.peers:
-            key = workload.key.split()[0]
-            if name.startswith("own:") or (name, key) in entries:
-                continue
-            try:
-                if not PEERS:
-                    raise RuntimeError(f"{name} was not run: OUTSAMPLE_BENCH_PEERS is not set")
-                entries[name, key] = Peer(name, key)
-            except RuntimeError as error:
-                absent.append(str(error))
-    times = {place: [] for place in entries}
-    for _ in range(rounds):
-        for place, entry in entries.items():
-            times[place].append(entry.round())
-    for entry in entries.values():
-        entry.close()
-    medians = {
-        place: tuple(statistics.median(one[k] for one in found) for k in (0, 1)) for place, found in times.items()
-    }
-    return medians, sorted(set(absent))
-
-
-def table(workloads, medians):
-    """The rows of the table as markdown."""
-    lines = ["| workload | who | wall | CPU | ours / theirs | target |", "| --- | --- | ---: | ---: | ---: | ---: |"]
-    for workload in workloads:
-        wall, cpu = medians["outsample", workload.key]
-        lines.append(f"| {workload.key}: {workload.title} | outsample | {wall * 1e3:.3g} ms | {cpu * 1e3:.3g} ms | | |")
         for name, target in workload.peers.items():
             place = ("outsample", name[4:]) if name.startswith("own:") else (name, workload.key.split()[0])
-            if place not in medians:
+            if place not in found:
                 continue
-            theirs = medians[place]
-            ratio = wall / theirs[0]
-            mark = "" if ratio <= target else " (missed)"
+            theirs = found[place]
+            ratio = ours.seconds / theirs.seconds
+            said = "" if theirs.says is None or says == "" else f"{theirs.says:.4g}"
+            goal = "" if target is None else f"<= {target:.3g}"
+            mark = "" if target is None else ("met" if ratio <= target else "**missed**")
+            rounds = f" ({len(theirs.wall)} rounds)" if len(theirs.wall) < len(ours.wall) else ""
             lines.append(
-                f"| | {name.removeprefix('own:')} | {theirs[0] * 1e3:.3g} ms | {theirs[1] * 1e3:.3g} ms "
-                f"| {ratio:.3g} | <= {target:.3g}{mark} |"
+                f"| | {name.removeprefix('own:')}{rounds} | {in_time(theirs.seconds)} | {in_time(theirs.cpu_seconds)} "
+                f"| {said} | {ratio:.3g} | {ours.cpu_seconds / theirs.cpu_seconds:.3g} | {goal} | {mark} |"
             )
     return lines
 
 
-def main():
+def beside(workloads, found):
+    """What is left out of the times above."""
+    for workload in workloads:
+        measured = found["outsample", workload.key]
+        if workload.beside is not None:
+            extra = sorted(measured.beside)[len(measured.beside) // 2]
+            yield f"- {workload.key}: the runs that control a sweep take {in_time(extra)} more (in its CPU time)."
+    for (name, key), measured in found.items():
+        if name != "outsample" and measured.first is not None and measured.first > 3 * measured.seconds + 1:
+            yield f"- {key}: the first run of {name} takes {in_time(measured.first)} (compiling), not counted."
+        if measured.grown_mib is not None and measured.grown_mib > 100:
+            yield f"- {key}: {name} needs {measured.grown_mib:.0f} MiB more than before its run."
+
+
+def growth(rounds, absent, until):
+    """Times of larger inputs over those of the workload, as markdown."""
+    lines = ["| workload | what grows | x1 | x2 | x4 | x8 | x8 / x1 | |", "| --- | --- |" + " ---: |" * 5 + " --- |"]
+    by_key = {workload.key: workload for workload in WORKLOADS}
+    for key, what in dict.fromkeys((key, what) for key, what, _ in GROWTH):
+        if time.monotonic() > until:
+            absent.add(f"growth of {key} with {what} was not measured, for time")
+            continue
+        larger = [GROWTH[key, what, k] for k in (2, 4, 8)]
+        found = measure([dataclasses.replace(by_key[key], peers={}), *larger], rounds, absent, until)
+        times = [found["outsample", one].seconds for one in (key, *(workload.key for workload in larger))]
+        ratio = times[-1] / times[0]
+        mark = "linear or better" if ratio <= 8.8 else "**more than linear**"
+        lines.append(f"| {key} | {what} | {' | '.join(map(in_time, times))} | {ratio:.2f} | {mark} |")
+    return lines
+
+
+def floors(found):
+    """The least that is required of any machine."""
+    if ("outsample", "W1 kernel") not in found:
+        return []
+    bars = 10_000 / found["outsample", "W1 kernel"].seconds
+    whole = 10_000 / found["outsample", "W1"].seconds
+    lines = [
+        (
+            f"- Bars per second: {bars:,.0f} in the kernel, {whole:,.0f} through the public API "
+            "(required: more than 100; expected: more than 10 million in the kernel)."
+        )
+    ]
+    if ("outsample", "W7") in found:
+        lines.append(
+            f"- One evaluation of a signal (W7): {in_time(found['outsample', 'W7'].seconds)} (required: less than 1 s)."
+        )
+    return lines
+
+
+def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", help="workloads whose key starts with this")
+    parser.add_argument("--only", default="", help="workloads whose key starts with this; 'cold' for cold starts")
+    parser.add_argument("--minutes", type=float, default=14.0, help="after which no further round is begun")
+    parser.add_argument("--no-growth", action="store_true", help="leave the larger inputs out")
     parser.add_argument("--no-write", action="store_true", help="print only")
-    args = parser.parse_args()
-    workloads = [workload for workload in WORKLOADS if workload.key.startswith(args.only or "")]
-    about, slow = versions()
-    medians, absent = measure(workloads, args.rounds)
-    written = (
-        f"Written by `make bench`: medians of {args.rounds} interleaved rounds, warm-up not counted. "
-        "Ratios compare within this run only."
-    )
-    text = [
-        "# Benchmarks", "",
-        written, "",
-        *(f"- {line}" for line in about),
-        *(f"- {line}" for line in absent), "",
-        *table(workloads, medians), "",
-        f"Bars per second, W1 kernel: {10_000 / medians['outsample', 'W1 kernel'][0]:,.0f}."
-        if ("outsample", "W1 kernel") in medians else "",
-        "", *(overhead.lines(slow) if "W6".startswith(args.only or "") else ()),
-    ]  # fmt: skip
-    print("\n".join(text))
+    return parser.parse_args()
+
+
+def main():
+    args = options()
+    until = time.monotonic() + 60 * args.minutes
+    facts, slow = about()
+    absent, found = Absent(), {}
+    chosen = [workload for workload in WORKLOADS if workload.key.startswith(args.only)]
+    for key, family in families(chosen).items():
+        print(f"{key} ...", file=sys.stderr, flush=True)
+        found |= measure(family, args.rounds, absent, until)
+    peers = sorted({name for name, _ in found} - {"outsample"})
+    facts += [f"{peer}: {environments.versions(peer)}." for peer in peers]
+    text = [*header(args.rounds), *(f"- {line}" for line in facts), *(f"- {line}." for line in absent), ""]
+    text += ["## Against peers", "", *table(chosen, found), "", *beside(chosen, found), "", *floors(found), ""]
+    for key, title, lines in (
+        ("W6", "A strategy through the sandbox", lambda: overhead.lines(slow)),
+        ("W8", "Batches", batches.lines),
+        ("cold", "Cold starts", lambda: cold.lines(slow)),
+    ):
+        if key.startswith(args.only):
+            print(f"{key} ...", file=sys.stderr, flush=True)
+            text += [f"## {title}", "", *lines(), ""]
+    if not args.no_growth and not args.only:
+        print("growth ...", file=sys.stderr, flush=True)
+        before = len(absent)
+        text += ["## Growth", "", *growth(3, absent, until), "", *(f"- {line}." for line in absent[before:])]
+    report = "\n".join(text).rstrip() + "\n"
+    print(report)
     if not args.no_write:
-        (ROOT / "docs" / "benchmarks.md").write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
+        (ROOT / "docs" / "benchmarks.md").write_text(report, encoding="utf-8")
+        keep(found, slow)
+
+
+def header(rounds):
+    return [
+        "# Benchmarks",
+        "",
+        (
+            f"Written by `make bench`: medians of {rounds} interleaved rounds in one run, warm-up not counted. Times differ "
+        "from machine to machine and from hour to hour; ratios compare within this run. Every peer runs in an "
+        "environment of its own, through its own entry point for the task. *result* is the total return that each "
+        "arrives at (W2: the median of all combinations; W5: the median Sharpe ratio): where somebody computes "
+        "another thing, for example whole shares only, it shows there.",
+        "",
+    ]
+
+
+def keep(found, slow):
+    """Write the medians to build/benchmarks.json, for docs/scaling.md and for comparisons."""
+    times = {f"{name}: {key}": [one.seconds, one.cpu_seconds] for (name, key), one in found.items()}
+    folder = ROOT / "build"
+    folder.mkdir(exist_ok=True)
+    (folder / "benchmarks.json").write_text(json.dumps({"f": slow, "seconds": times}, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
