@@ -190,11 +190,12 @@ def header(rounds):
         "# Benchmarks",
         "",
         (
-            f"Written by `make bench`: medians of {rounds} interleaved rounds in one run, warm-up not counted. Times differ "
-        "from machine to machine and from hour to hour; ratios compare within this run. Every peer runs in an "
-        "environment of its own, through its own entry point for the task. *result* is the total return that each "
-        "arrives at (W2: the median of all combinations; W5: the median Sharpe ratio): where somebody computes "
-        "another thing, for example whole shares only, it shows there.",
+            f"Written by `make bench`: medians of {rounds} interleaved rounds in one run, warm-up not counted. Times "
+            "differ from machine to machine and from hour to hour; ratios compare within this run. Every peer runs in "
+            "an environment of its own, through its own entry point for the task. *result* is the total return that "
+            "each arrives at (W2: the median of all combinations; W5: the median Sharpe ratio): where somebody "
+            "computes another thing, for example whole shares only, it shows there."
+        ),
         "",
     ]
 
