@@ -10,9 +10,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from outsample import backtest
+from browser.lab import browser_path, launch
+from interop.qlib_data import write_directory
+from outsample import alpha_backtest, backtest, errors, load
+from outsample.interop.qlib import signal_of
 
 SOURCES = {
     "positions": ("close = data.get('close')\nposition = close.average(20) > close.average(60)", {}),
@@ -67,22 +71,113 @@ def test_ic_against_plain_pandas(written):
     assert values["ic"]["IC"]["mean"] == pytest.approx(ic[varies].mean(), abs=1e-9)
 
 
-QLIB_PYTHON = os.environ.get("OUTSAMPLE_QLIB_PYTHON")
+# -- a prediction as a signal
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
+def _prediction(data, seed=1):
+    """Scores as Qlib keeps them: long, by date and instrument, some of them missing."""
+    rng = np.random.default_rng(seed)
+    wide = pd.DataFrame(rng.normal(size=(len(data.dates), len(data.symbols))), data.dates, data.symbols)
+    long = wide.stack().rename("score").rename_axis(["datetime", "instrument"]).to_frame()
+    return wide, long.sample(frac=1.0, random_state=2)
+
+
+def test_a_prediction_is_a_signal():
+    """The wide table that it was made of, whatever the order of rows and levels; it can be backtested."""
+    data = load("synthetic:6x120?seed=3")
+    wide, long = _prediction(data)
+    for prediction in (long, long["score"], long.swaplevel(), long.rename_axis([None, None])):
+        found = signal_of(prediction)
+        np.testing.assert_array_equal(found.to_numpy(), wide.to_numpy())
+        assert list(found.columns) == data.symbols
+    gone = long.drop(index=(data.dates[5], data.symbols[2]))
+    assert np.isnan(signal_of(gone).loc[data.dates[5], data.symbols[2]])
+    result = alpha_backtest(signal_of(long), data, weight_method="rank")
+    expected = alpha_backtest(wide, data, weight_method="rank")
+    pd.testing.assert_series_equal(result.simulation.equity, expected.simulation.equity)
+
+
+def test_what_is_no_prediction_is_refused():
+    """Other levels, several columns, two scores for one cell: each is named."""
+    data = load("synthetic:3x60?seed=3")
+    _, long = _prediction(data)
+    with pytest.raises(errors.DataInvalid, match="levels"):
+        signal_of(long.reset_index(drop=True))
+    with pytest.raises(errors.DataInvalid, match="levels"):
+        signal_of(long.rename_axis(["date", "name"]))
+    with pytest.raises(errors.DataInvalid, match="column score"):
+        signal_of(long.rename(columns={"score": "a"}).assign(b=1.0))
+    with pytest.raises(errors.DataInvalid, match="two scores"):
+        signal_of(pd.concat([long, long.iloc[:1]]))
+
+
+# -- with Qlib itself, in an environment of its own
+
+MADE = Path(__file__).parents[2] / "build" / "qlib" / "bin" / "python"
+QLIB_PYTHON = os.environ.get("OUTSAMPLE_QLIB_PYTHON") or (str(MADE) if MADE.exists() else "")
+needs_qlib = pytest.mark.skipif(
     not QLIB_PYTHON and importlib.util.find_spec("qlib") is None,
     reason="make test-qlib runs this in an environment with the qlib extra",
 )
-def test_with_qlib_installed_the_numbers_are_the_same(tmp_path):
-    """Qlib's own functions and ours agree to 1e-9, every chart is written or says why not, the page is one file."""
-    script = Path(__file__).with_name("compare_qlib.py")
-    done = subprocess.run(
-        [QLIB_PYTHON or sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, check=False
-    )
+
+
+def _with_qlib(script, *words):
+    command = [QLIB_PYTHON or sys.executable, str(Path(__file__).with_name(script)), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    page = (tmp_path / "positions" / "report.html").read_text(encoding="utf-8")
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory):
+    """Folders with reports, made where Qlib is installed: the comparison is in the script."""
+    folder = tmp_path_factory.mktemp("reported")
+    _with_qlib("compare_qlib.py", folder)
+    return folder
+
+
+@pytest.mark.slow
+@needs_qlib
+def test_with_qlib_installed_the_numbers_are_the_same(reported):
+    """Qlib's own functions and ours agree to 1e-9, every chart is written, the page is one file."""
+    page = (reported / "positions" / "report.html").read_text(encoding="utf-8")
     assert "plotly" in page.lower()
     tags = re.sub(r"(<script[^>]*>).*?</script>", r"\1", page, flags=re.DOTALL)
     assert not re.search(r'(?:src|href)\s*=\s*["\']?http', tags)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@needs_qlib
+@pytest.mark.parametrize("name", list(SOURCES))
+def test_the_page_shows_its_charts_in_a_browser(reported, name):
+    """A real Chromium draws every chart from the file alone: no request leaves, no error is logged."""
+    path = browser_path()
+    if path is None:
+        assert os.environ.get("CI") != "true", "no Chromium: CI must have one"
+        pytest.skip("no Chromium on this machine: install the package chromium")
+    from playwright.sync_api import sync_playwright
+
+    asked, complaints = [], []
+    with sync_playwright() as play:
+        browser = launch(play)
+        tab = browser.new_page()
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.goto((reported / name / "report.html").as_uri())
+        tab.locator(".main-svg").first.wait_for(timeout=60_000)
+        drawn = tab.locator(".js-plotly-plot").count()
+        lines = tab.locator(".scatterlayer .trace, .barlayer .trace, .heatmaplayer image").count()
+        browser.close()
+    assert drawn >= 4
+    assert lines >= drawn
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert complaints == []
+
+
+@pytest.mark.slow
+@needs_qlib
+def test_a_data_directory_is_read_as_qlib_reads_it(tmp_path):
+    """Calendar, instruments and every price and volume, as traded: equal to what Qlib's own reader gives."""
+    folder = write_directory(tmp_path / "cn_data")
+    assert int(_with_qlib("compare_qlib_data.py", folder).rsplit("\n", 2)[-2].split()[0]) > 900

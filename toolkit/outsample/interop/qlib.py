@@ -20,10 +20,11 @@ import numpy as np
 import pandas as pd
 
 from outsample.alpha import forward_returns
+from outsample.errors import DataInvalid
 from outsample.metrics import information_coefficient
 from outsample.pipeline import Outcome
 
-__all__ = ["QlibReports", "write_qlib_reports"]
+__all__ = ["QlibReports", "signal_of", "write_qlib_reports"]
 
 # Label -> (periods per year, mode).
 _CONVENTIONS = {"sum_238": (238, "sum"), "sum_252": (252, "sum"), "product_252": (252, "product")}
@@ -48,6 +49,51 @@ class QlibReports:
     engine: str
     files: tuple[str, ...]
     charts: Mapping[str, str]
+
+
+def signal_of(prediction: pd.DataFrame | pd.Series) -> pd.DataFrame:
+    """Return Qlib's prediction as a signal for `alpha_backtest`.
+
+    Parameters
+    ----------
+    prediction : Series or DataFrame with the index levels datetime and instrument
+        As Qlib keeps it in ``pred.pkl``: the column ``score``, or the only one. The levels may be in either
+        order, and without names if the dates come first.
+
+    Returns
+    -------
+    DataFrame [date x symbol]
+        float64, sorted; NaN where there is no prediction. A score of date t is known at the close of t.
+
+    Raises
+    ------
+    DataInvalid
+        Another index, several columns and none called score, or two scores of one name on one date.
+
+    Examples
+    --------
+    >>> index = pd.MultiIndex.from_product(
+    ...     [pd.to_datetime(["2024-01-02", "2024-01-03"]), ["B", "A"]], names=["datetime", "instrument"]
+    ... )
+    >>> signal_of(pd.DataFrame({"score": [1.0, 2.0, 3.0, 4.0]}, index=index)).to_numpy().tolist()
+    [[2.0, 1.0], [4.0, 3.0]]
+    """
+    score = prediction
+    if isinstance(prediction, pd.DataFrame):
+        names = list(prediction.columns)
+        if "score" not in names and len(names) != 1:
+            raise DataInvalid(f"A prediction has the column score. Got {names}.")
+        score = prediction["score" if "score" in names else names[0]]
+    levels = score.index.names
+    if score.index.nlevels != 2 or not set(levels) <= {"datetime", "instrument", None}:
+        raise DataInvalid(f"A prediction has the index levels datetime and instrument. Got {list(levels)}.")
+    if levels[0] == "instrument":
+        score = score.swaplevel()
+    if score.index.has_duplicates:
+        date, name = score.index[score.index.duplicated()][0]
+        raise DataInvalid(f"A prediction has two scores of {name!r} on {date}.")
+    wide = score.astype(np.float64).unstack().sort_index().sort_index(axis=1)
+    return wide.set_axis(pd.DatetimeIndex(wide.index, name=None), axis=0).rename_axis(columns=None)
 
 
 def write_qlib_reports(outcome: Outcome, folder: str | Path, *, picture: bytes | None = None) -> QlibReports:
