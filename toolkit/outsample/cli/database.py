@@ -58,10 +58,10 @@ def _current(parsed: argparse.Namespace) -> int:
 
 def _check(parsed: argparse.Namespace) -> int:
     from outsample.archive import Store
-    from outsample.store.migrate import drift
+    from outsample.store.migrate import damage, drift
 
     with Store.unprepared(parsed.store) as store:
-        tables = drift(store.engine)
+        tables = damage(store.engine) or drift(store.engine)
         artefacts = [] if tables else store.broken()
     if parsed.json:
         print(json.dumps({"tables": tables, "artefacts": artefacts}))

@@ -102,11 +102,7 @@ class Database:
                 database.close()
                 raise
         except (sa.exc.SQLAlchemyError, OSError, ValueError) as error:
-            reason = getattr(error, "orig", None) or error
-            raise StoreError(
-                f"The store {shown} cannot be opened: {str(reason).strip()}.",
-                hint="Set OUTSAMPLE_STORE to a file in a folder that you may write to, or to a database that answers.",
-            ) from error
+            raise store_error(error, f"The store {shown} cannot be opened", otherwise=_ELSEWHERE) from error
         return database
 
     @cached_property
@@ -192,7 +188,7 @@ class Database:
         return f"<{type(self).__name__} {self.url}>"
 
 
-def store_error(error: Exception, what: str) -> StoreError:
+def store_error(error: Exception, what: str, *, otherwise: str = "") -> StoreError:
     """Return the StoreError of a failure of the database, with a hint that fits.
 
     Parameters
@@ -201,19 +197,24 @@ def store_error(error: Exception, what: str) -> StoreError:
         As SQLAlchemy raised it.
     what : str
         What could not be done, without a full stop.
+    otherwise : str
+        The hint where none fits.
     """
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-    hint = next((hint for word, hint in _HINTS.items() if word in reason.lower()), "")
+    hint = next((hint for word, hint in _HINTS.items() if word in reason.lower()), otherwise)
     return StoreError(f"{what}: {reason}.", hint=hint)
 
 
+_ELSEWHERE = "Set OUTSAMPLE_STORE to a file in a folder that you may write to, or to a database that answers."
 _HINTS = {
     "locked": "Another process has been writing for 30 s; end it, or use PostgreSQL for several writers.",
     "readonly": "Give this user the right to write the file and its folder, or set OUTSAMPLE_STORE.",
     "read-only": "Give this user the right to write, or set OUTSAMPLE_STORE.",
-    "full": "Free space on the disk, or remove old results with: outsample purge --older-than 90d",
-    "no space": "Free space on the disk, or remove old results with: outsample purge --older-than 90d",
-    "malformed": "Restore the file from a backup, or rebuild it from the artefacts with: outsample db rebuild",
+    "full": "Free space on the disk, then remove old results with: outsample purge --older-than 90d",
+    "no space": "Free space on the disk, then remove old results with: outsample purge --older-than 90d",
+    "malformed": "Restore it from a backup; or move it away and make it anew from the results: outsample db rebuild",
+    "unable to open": "Give this user the right to write the folder: SQLite keeps its log beside the file. To read a "
+    "store that nobody writes: OUTSAMPLE_STORE='sqlite:///file:/PATH/store.db?immutable=1&mode=ro&uri=true'",
     "connection": "Check that the database server answers, then try again.",
 }
 

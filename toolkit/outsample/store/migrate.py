@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
     from alembic.config import Config
 
-__all__ = ["downgrade", "drift", "head", "upgrade"]
+__all__ = ["damage", "downgrade", "drift", "head", "upgrade"]
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -59,6 +59,20 @@ def drift(engine: sa.Engine) -> list[str]:
         context = MigrationContext.configure(connection, opts=options)
         found = [_said(item) for item in compare_metadata(context, metadata)]
         return found + _constraint_drift(connection, metadata)
+
+
+def damage(engine: sa.Engine) -> list[str]:
+    """Return what is broken in the file of an SQLite database, in words; empty: nothing, or another database."""
+    import sqlalchemy as sa
+
+    if engine.dialect.name != "sqlite":
+        return []
+    try:
+        with engine.connect() as connection:
+            found = [str(line) for line in connection.exec_driver_sql("PRAGMA quick_check(20)").scalars()]
+    except sa.exc.DatabaseError as error:
+        found = [str(getattr(error, "orig", None) or error)]
+    return [f"the file of the database is damaged: {line}" for line in found if line != "ok"]
 
 
 def _constraint_drift(connection: sa.Connection, metadata: sa.MetaData) -> list[str]:

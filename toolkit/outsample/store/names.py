@@ -39,7 +39,7 @@ def write_name(root: Path, row: Mapping[str, Any]) -> None:
     try:
         place_file(path, text.encode("utf-8") + b"\n")
     except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error}.", hint="Free space, or rights.") from error
+        raise StoreError(f"{path} cannot be written: {error}.", hint="Free space on the disk.") from error
 
 
 def forget_names(root: Path, snapshots: set[str]) -> None:

@@ -144,6 +144,9 @@ def purge(
     )
     if dry_run:
         return found
+    # What crashes left goes first: on a full disk the rows could not be marked.
+    _empty_trash(database.folder)
+    sweep(database.folder)
     # Jobs first: none is left that leads to a run which is gone.
     mark_jobs(database, found.jobs)
     for row in jobs:
@@ -152,7 +155,6 @@ def purge(
     for row in rows:
         _remove(database, row)
     _empty_trash(database.folder)
-    sweep(database.folder)
     if rows or jobs:
         details = {"runs": len(rows), "jobs": len(jobs), "bytes": found.bytes}
         keys = [key[:12] for key in found.keys[:1000]]

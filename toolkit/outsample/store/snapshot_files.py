@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 _HEADER = b"outsample"
+_SPACE = "Free space on the disk, or give this user the right to write there."
 
 
 def object_path(root: Path, object_id: str) -> Path:
@@ -76,9 +77,7 @@ def write_frames(root: Path, frames: Mapping[str, pd.DataFrame]) -> tuple[str, d
         else:
             os.utime(target)
     except OSError as error:
-        raise StoreError(f"The snapshot cannot be written below {root}: {error}.", hint="Free space, or rights.") from (
-            error
-        )
+        raise StoreError(f"The snapshot cannot be written below {root}: {error}.", hint=_SPACE) from (error)
     return snapshot, ids
 
 
