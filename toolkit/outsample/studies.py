@@ -16,6 +16,7 @@ from outsample.asking import study_request
 from outsample.data import Dataset
 from outsample.engine import Simulation
 from outsample.metrics import Metrics
+from outsample.report.combinatorial import combinatorial_table
 from outsample.report.document import Document
 from outsample.report.figures import walk_forward_figure
 from outsample.report.study_figures import heatmap_figure
@@ -23,6 +24,7 @@ from outsample.report.sweep import heatmap_table, sweep_document
 from outsample.report.walk_forward import walk_forward_document
 from outsample.request import Request
 from outsample.research.chosen import check_chosen, check_mode
+from outsample.research.combinatorial import CombinatorialRun, run_combinatorial
 from outsample.research.evidence import SelectionEvidence
 from outsample.research.grid import Constraint
 from outsample.research.lookahead import LookaheadReport
@@ -93,6 +95,20 @@ class Sweep(Shown):
                 raise errors.ConfigError(f"{name!r} is no parameter of the sweep.", hint=hint)
         return heatmap_figure(heatmap_table(self.runs, x, y), label=str(self.runs.objective))
 
+    def combinatorial(
+        self, n_groups: int = 6, n_test: int = 2, *, purge: int = 0, embargo: int = 0
+    ) -> CombinatorialRun:
+        """Choose on all but a few groups of bars, many times: a distribution of out-of-sample Sharpe ratios.
+
+        Parameters
+        ----------
+        n_groups, n_test : int
+            Groups of bars, and how many of them test at a time.
+        purge, embargo : int
+            Bars left out of training around each test segment, and further ones after it.
+        """
+        return run_combinatorial(self.runs, n_groups=n_groups, n_test=n_test, purge=purge, embargo=embargo)
+
     def document(self, *, pictures: bool = True) -> Document:
         """Return the report as a value."""
         return _with_lookahead(sweep_document(self.runs, pictures=pictures), self.lookahead)
@@ -113,10 +129,13 @@ class WalkForward(Shown):
     run : WalkForwardRun
     lookahead : LookaheadReport or None
         Of the combination that the last window chose; None: not checked.
+    combinatorial : CombinatorialRun or None
+        The paths of combinatorial cross-validation, where it was asked for.
     """
 
     run: WalkForwardRun
     lookahead: LookaheadReport | None = None
+    combinatorial: CombinatorialRun | None = None
 
     @cached_property
     def windows(self) -> pd.DataFrame:
@@ -184,6 +203,8 @@ class WalkForward(Shown):
     def document(self, *, pictures: bool = True) -> Document:
         """Return the report as a value; `report` renders it."""
         document = walk_forward_document(self.run, self.plot() if pictures else None)
+        if self.combinatorial is not None:
+            document = dataclasses.replace(document, tables=(*document.tables, combinatorial_table(self.combinatorial)))
         return _with_lookahead(document, self.lookahead)
 
     def __repr__(self) -> str:
@@ -237,7 +258,19 @@ def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a req
     runs = swept(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done, constraint=constraint)
     run = run_walk_forward(runs, chosen, n_jobs=n_jobs)
     last = next((choice.chosen for choice in reversed(run.choices) if choice.chosen is not None), None)
-    return WalkForward(run=run, lookahead=check_chosen(last, lookahead))
+    paths = None
+    if chosen.combinatorial is not None:
+        n_groups, n_test = chosen.combinatorial
+        paths = run_combinatorial(
+            runs,
+            n_groups=n_groups,
+            n_test=n_test,
+            purge=chosen.purge,
+            embargo=chosen.embargo,
+            min_trades=chosen.min_trades,
+            boundary=chosen.boundary,
+        )
+    return WalkForward(run=run, lookahead=check_chosen(last, lookahead), combinatorial=paths)
 
 
 def sweep(  # noqa: PLR0913 - pinned by the public interface
@@ -301,6 +334,7 @@ def walk_forward(  # noqa: PLR0913 - pinned by the public interface
     min_trades: int = 0,
     boundary: str = "carry",
     strict: bool = False,
+    combinatorial: tuple[int, int] | None = None,
     n_jobs: int | None = None,
     constraint: Constraint | None = None,
     on_done: Callable[[int, int], None] | None = None,
@@ -331,6 +365,9 @@ def walk_forward(  # noqa: PLR0913 - pinned by the public interface
     strict : bool
         Run every combination again for each window on data that end with it: the same numbers for a strategy
         without look-ahead, at many times the cost.
+    combinatorial : tuple of int, optional
+        (6, 2): combinatorial purged cross-validation beside the windows, 6 groups of bars of which 2 test at a
+        time, with the same purge and embargo around each test; see `WalkForward.combinatorial`.
     n_jobs : int, optional
     constraint, on_done, lookahead
         As in `sweep`; the combination that is checked is the last window's.
@@ -350,6 +387,7 @@ def walk_forward(  # noqa: PLR0913 - pinned by the public interface
         min_trades=min_trades,
         boundary=boundary,
         strict=strict,
+        combinatorial=combinatorial,
     )
     return walk_forward_of(
         request,

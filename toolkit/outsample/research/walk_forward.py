@@ -8,7 +8,6 @@ stitched decisions are simulated *once*: costs at the seams, carried cash and st
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,14 +17,13 @@ import numpy as np
 import pandas as pd
 
 from outsample import errors, metrics
-from outsample.config import Execution
-from outsample.engine import Simulation, decisions, simulate
+from outsample.engine import Simulation
 from outsample.metrics import Metrics, measure
-from outsample.pipeline import weights_of
 from outsample.research.beside import compared, default_returns, stability
 from outsample.research.choosing import choose_rows, choose_strictly
-from outsample.research.combination import Combination, Run
+from outsample.research.combination import Combination
 from outsample.research.evidence import deflated
+from outsample.research.stitching import Span, bar_before, reference, stitched
 from outsample.research.sweep import SweepRuns
 from outsample.stats import Window, walk_forward_windows
 
@@ -52,6 +50,8 @@ class Plan:
         At a seam holdings are carried over, or sold first.
     strict : bool
         Run every combination again for each window, on data that end with it.
+    combinatorial : tuple of int, optional
+        Groups, and how many of them test at a time: combinatorial purged cross-validation beside the windows.
     """
 
     train: int | str
@@ -63,10 +63,15 @@ class Plan:
     min_trades: int = 0
     boundary: str = "carry"
     strict: bool = False
+    combinatorial: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.boundary not in _BOUNDARIES:
             raise errors.ConfigError(f"boundary must be 'carry' or 'flat'. Got {self.boundary!r}.")
+        if self.combinatorial is not None and len(self.combinatorial) != 2:
+            raise errors.ConfigError(
+                f"combinatorial is two numbers, of groups and of those that test: (6, 2). Got {self.combinatorial!r}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +140,8 @@ class WalkForwardRun:
     @cached_property
     def comparison(self) -> pd.DataFrame:
         """The stitched series against hindsight, the default parameters, and buying and holding; a row each."""
-        reference = _reference(self.sweep).outcome
-        held = None if reference is None else reference.benchmark
+        first = reference(self.sweep).outcome
+        held = None if first is None else first.benchmark
         series = {
             "stitched, out of sample": self.simulation.returns,
             "best combination, with hindsight": self.sweep.best.returns,
@@ -205,7 +210,6 @@ def run_walk_forward(
     ConfigError
         The windows do not fit the data, or options of ``sim`` differ between combinations.
     """
-    reference = _reference(sweep)
     dates = _index(sweep)
     windows = walk_forward_windows(
         dates,
@@ -226,7 +230,10 @@ def run_walk_forward(
         choices.append(_choice(sweep, windows, place, plan, n_jobs))
         if on_done is not None:
             on_done(place + 1, len(windows))
-    simulation = _stitched(sweep, reference, tuple(choices), plan)
+    spans = [Span(chosen=choice.chosen, begin=dates[choice.window.train.stop - 1]) for choice in choices]
+    start = bar_before(sweep, dates[windows[0].test.start])  # equity begins a bar before the returns
+    end = dates[windows[-1].test.stop - 1]
+    simulation = stitched(sweep, spans, start=start, end=end, boundary=plan.boundary)
     return WalkForwardRun(sweep=sweep, plan=plan, choices=tuple(choices), simulation=simulation)
 
 
@@ -244,96 +251,9 @@ def _choice(sweep: SweepRuns, windows: list[Window], place: int, plan: Plan, n_j
 
 
 def _index(sweep: SweepRuns) -> pd.DatetimeIndex:
-    reference = _reference(sweep).run
-    assert reference is not None
-    return reference.dates
-
-
-def _reference(sweep: SweepRuns) -> Combination:
-    """Any combination that ran: they share one index and, but for the parameters, one set of options."""
-    for combination in sweep.combinations:
-        if combination.run is not None:
-            return combination
-    first = sweep.combinations[0].error
-    assert first is not None
-    raise first
-
-
-def _stitched(sweep: SweepRuns, reference: Combination, choices: tuple[WindowChoice, ...], plan: Plan) -> Simulation:
-    assert reference.run is not None
-    request, dates, options = sweep.request, reference.run.dates, reference.run.execution
-    _check_options(sweep, reference.run)
-    rows: list[pd.DataFrame] = []
-    before: Combination | None = None
-    for place, choice in enumerate(choices):
-        begin = dates[choice.window.train.stop - 1]
-        last = place + 1 == len(choices)
-        end = dates[choice.window.test.stop - 1] if last else dates[choices[place + 1].window.train.stop - 1]
-        rows.append(_segment(choice, before, begin, end, last=last, request_symbols=request.data.symbols))
-        if plan.boundary == "flat" and place:
-            flat = request.data.dates[int(request.data.dates.searchsorted(begin)) - 1]
-            rows.append(pd.DataFrame(0.0, index=[flat], columns=request.data.symbols))
-        # After a flat seam the same combination, too, must buy again what it holds.
-        before = choice.chosen if plan.boundary == "carry" else None
-    decided = pd.concat(rows).sort_index(kind="stable")
-    decided = decided[~decided.index.duplicated(keep="last")]
-    first, final = choices[0].window.test.start, choices[-1].window.test.stop - 1
-    options = dataclasses.replace(
-        options,
-        resample=tuple(decided.index),
-        resample_offset=None,
-        start=request.data.dates[int(request.data.dates.searchsorted(dates[first])) - 1],  # equity begins a bar earlier
-        end=dates[final],
-    )
-    return simulate(decided, request.data, execution=options, costs=reference.run.costs, engine=request.engine)
-
-
-def _segment(
-    choice: WindowChoice,
-    before: Combination | None,
-    begin: pd.Timestamp,
-    end: pd.Timestamp,
-    *,
-    last: bool,
-    request_symbols: list[object],
-) -> pd.DataFrame:
-    """Decisions of a window: the chosen combination's from `begin`, with its row in force at the seam."""
-    positions = None if choice.chosen is None else choice.chosen.positions
-    if choice.chosen is None or choice.chosen.run is None or positions is None:
-        return pd.DataFrame(0.0, index=[begin], columns=request_symbols)
-    weights = weights_of(choice.chosen.base, positions)
-    decided = decisions(weights, choice.chosen.base.data, choice.chosen.run.execution)
-    decided = decided.reindex(columns=request_symbols, fill_value=0.0).astype(np.float64)
-    inside = decided[(decided.index >= begin) & (decided.index <= end if last else decided.index < end)]
-    same = before is not None and before.params == choice.chosen.params
-    if same or (len(inside) and inside.index[0] == begin):
-        return inside  # no seam: the same combination goes on, or decides on this very bar
-    earlier = decided[decided.index <= begin]
-    row = earlier.iloc[-1].to_numpy() if len(earlier) else np.zeros(len(request_symbols))
-    seam = pd.DataFrame([row], index=[begin], columns=request_symbols)
-    return pd.concat([seam, inside])
-
-
-def _check_options(sweep: SweepRuns, reference: Run) -> None:
-    """The stitched run has one set of options; a schedule may differ, it is part of the decisions."""
-    for combination in sweep.combinations:
-        run = combination.run
-        if run is None or (run.execution is reference.execution and run.costs is reference.costs):
-            continue
-        ours, theirs = run.execution, reference.execution
-        names = [
-            field.name
-            for field in dataclasses.fields(Execution)
-            if field.name not in {"resample", "resample_offset", "start"}
-            and getattr(ours, field.name) != getattr(theirs, field.name)
-        ]
-        if not run.dates.equals(reference.dates):
-            names.append("start")  # where one was given, and not only a later first row
-        if names or run.costs != reference.costs:
-            raise errors.ConfigError(
-                f"The options of sim differ between combinations: {', '.join(names) or 'costs'}.",
-                hint="Walk-forward simulates the stitched decisions once, with one set of options.",
-            )
+    run = reference(sweep).run
+    assert run is not None
+    return run.dates
 
 
 def _efficiency(outside: float, inside: float) -> float:

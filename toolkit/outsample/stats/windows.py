@@ -35,10 +35,11 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CombinatorialPurged:
-    """All splits, and paths[j][g]: the split that supplies group g of path j."""
+    """All splits; paths[j][g], the split that supplies group g of path j; group g is edges[g] to edges[g+1]."""
 
     splits: tuple[Split, ...]
     paths: tuple[tuple[int, ...], ...]
+    edges: tuple[int, ...]
 
 
 def walk_forward_windows(  # noqa: PLR0913 - pinned
@@ -178,4 +179,6 @@ def combinatorial_purged(
             test[edges[group] : edges[group + 1]] = True
             blocked[max(edges[group] - before, 0) : edges[group + 1] + before + after] = True
         splits.append(Split(train=np.flatnonzero(~test & ~blocked), test=np.flatnonzero(test), groups=combination))
-    return CombinatorialPurged(splits=tuple(splits), paths=tuple(zip(*supply, strict=True)))
+    return CombinatorialPurged(
+        splits=tuple(splits), paths=tuple(zip(*supply, strict=True)), edges=tuple(edges.tolist())
+    )
