@@ -1,13 +1,8 @@
 """A cell in a real JupyterLab, looked at with a real browser, in light and dark."""
 
-import json
-import os
-import re
-from pathlib import Path
-
 import pytest
 
-from browser.lab import browser_path, jupyter_lab, open_notebook, run_all, set_theme
+from browser.lab import open_notebook, run_all, set_theme, watched, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CELLS = [
@@ -22,44 +17,19 @@ CELLS = [
     "print('alive', 6 * 7)",
     "%%backtest cross --walk",
 ]
-PICTURES = Path(os.environ.get("OUTSAMPLE_SCREENSHOTS", "build/screenshots"))
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def page(chromium, lab):
     """A page with the notebook run to its failing cell, and what the console said."""
-    if browser_path() is None:
-        assert os.environ.get("CI") != "true", "no Chromium: CI must have one"
-        pytest.skip("no Chromium on this machine: install the package chromium")
-    from playwright.sync_api import sync_playwright
-
-    folder = tmp_path_factory.mktemp("lab")
-    cells = [
-        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "source": text, "outputs": [], "execution_count": None}
-        for n, text in enumerate(CELLS)
-    ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
-    (folder / "cell.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    with jupyter_lab(folder) as address, sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=browser_path(),
-            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"],
-        )
-        tab = browser.new_page(viewport={"width": 1280, "height": 1400})
-        tab.errors, tab.requests = [], []
-        tab.on("console", lambda message: tab.errors.append(message.text) if message.type == "error" else None)
-        tab.on("request", lambda request: tab.requests.append(request.url))
-        open_notebook(tab, address, "cell.ipynb")
-        run_all(tab)
-        tab.address = address
-        yield tab
-        browser.close()
-
-
-def _shot(page, name):
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=str(PICTURES / name))
+    folder, address = lab
+    write_notebook(folder / "cell.ipynb", CELLS)
+    tab = watched(chromium)
+    open_notebook(tab, address, "cell.ipynb")
+    run_all(tab)
+    tab.address = address
+    yield tab
+    tab.close()
 
 
 def test_the_report_is_shown_once_with_its_picture(page):
@@ -73,10 +43,10 @@ def test_the_report_is_shown_once_with_its_picture(page):
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_it_is_readable_in_both_themes(page, theme):
+def test_it_is_readable_in_both_themes(page, pictures, theme):
     """Text has a contrast of at least 4.5:1 on its background."""
     set_theme(page, theme)
-    _shot(page, f"cell-{theme.split()[-1].lower()}.png")
+    page.screenshot(path=str(pictures / f"cell-{theme.split()[-1].lower()}.png"))
     contrast = page.locator(".jp-OutputArea-output .outsample td").first.evaluate(
         """cell => {
             const parse = text => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
@@ -172,7 +142,5 @@ def test_tab_completes_an_option(page):
 
 def test_nothing_came_from_elsewhere_and_the_console_is_quiet(page):
     """Works offline: every request went to this server; no errors in the console."""
-    others = [url for url in page.requests if not url.startswith((page.address, "data:", "blob:"))]
-    assert others == []
-    known = re.compile(r"favicon|WebSocket|websocket|language ?pack|translation", re.IGNORECASE)
-    assert [text for text in page.errors if not known.search(text)] == []
+    assert foreign(page, page.address) == []
+    assert complaints(page) == []
