@@ -19,13 +19,18 @@ def blocks(path, language):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.stem)
-def test_the_python_of_a_page_runs(path, tmp_path, monkeypatch):
-    """Every block, in order, in one namespace and an empty folder."""
+def test_the_python_of_a_page_runs(path, tmp_path, monkeypatch, capsys):
+    """Every block, in order, in one namespace and an empty folder; what a page says is printed is printed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OUTSAMPLE_STORE", str(tmp_path / "store.db"))
     space = {}
+    said = []
     for block in blocks(path, "python"):
         exec(compile(block, path.name, "exec"), space)
+        said += re.findall(r"^print\(.+\)  # -> (.+)$", block, re.MULTILINE)
+    printed = iter(capsys.readouterr().out.splitlines())
+    for line in said:
+        assert line in printed, line  # in this order: `in` uses up the iterator
 
 
 @pytest.mark.slow
