@@ -1,31 +1,29 @@
 """The dashboard served by Voila, for people who write no code."""
 
 import os
-from pathlib import Path
+import shutil
+import subprocess
+import sys
 
 import pytest
 
-from browser.lab import browser_path, complaints, dashboard, foreign, launch, watched
+import outsample
+from browser.lab import FAINT, complaints, dashboard, foreign, settled, violations, watched
+from outsample.archive import Store
+from outsample.golden import record_golden
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-PICTURES = Path(os.environ.get("OUTSAMPLE_SCREENSHOTS", "build/screenshots")).resolve()
 SOURCE = "fast = 20  # 5..60, days\nclose = data.get('close')\nposition = close > close.average(fast)\n"
 DATA = "synthetic:8x1000?seed=7"
+TABS = ["Send", "Results", "Goldens"]
+BACKENDS = ["local", "rq"]
+# A job is what it computes, whoever sends it where: each backend gets a strategy of its own.
+OWN = {"local": SOURCE, "rq": SOURCE.replace("20", "21")}
+WAIT = 90_000  # ms, for a job with its processes on a busy machine
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """The dashboard over a store with two results."""
-    if browser_path() is None:
-        assert os.environ.get("CI") != "true", "no Chromium: CI must have one"
-        pytest.skip("no Chromium on this machine: install the package chromium")
-    from playwright.sync_api import sync_playwright
-
-    import outsample
-    from outsample.archive import Store
-    from outsample.golden import record_golden
-
-    folder = tmp_path_factory.mktemp("dashboard")
+def _prepare(folder):
+    """A store with two results, and a golden result whose strategy has changed since."""
     (folder / ".home").mkdir()
     with Store.open(folder / ".home" / "store.db") as store:
         for fast in (10, 30):
@@ -35,29 +33,84 @@ def page(tmp_path_factory):
     made = outsample.backtest(outsample.Strategy.from_file(file), DATA, store=False, lookahead=False)
     record_golden(made, "cross", reason="first", folder=folder / "golden", strategy_file=file)
     file.write_text(SOURCE, encoding="utf-8")
-    monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setenv("OUTSAMPLE_ROLE", "admin")
-    monkeypatch.setenv("OUTSAMPLE_JOB_IDLE", "8")
-    monkeypatch.chdir(folder)
-    with dashboard(folder) as (address, entrance), sync_playwright() as play:
-        browser = launch(play)
-        tab = watched(browser)
-        tab.address = address
-        tab.goto(entrance, wait_until="domcontentloaded")
-        tab.locator(".osw").first.wait_for(timeout=60_000)
-        yield tab
-        browser.close()
-    monkeypatch.undo()
 
 
-def _shot(page, name):
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=str(PICTURES / name), full_page=True)
+@pytest.fixture(scope="module")
+def page(request, chromium, tmp_path_factory):
+    """The dashboard over a store with two results."""
+    folder = tmp_path_factory.mktemp("dashboard")
+    _prepare(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OUTSAMPLE_ROLE", "admin")
+        patch.setenv("OUTSAMPLE_JOB_IDLE", "8")
+        if shutil.which("redis-server"):
+            patch.setenv("OUTSAMPLE_REDIS_URL", request.getfixturevalue("redis_server").url)
+        patch.chdir(folder)
+        with dashboard(folder) as (address, entrance):
+            tab = watched(chromium)
+            tab.address, tab.folder = address, folder
+            tab.goto(entrance, wait_until="domcontentloaded")
+            tab.locator(".osw").first.wait_for(timeout=WAIT)
+            yield tab
+            tab.close()
+
+
+@pytest.fixture(scope="module")
+def worker(page, redis_server):
+    """A worker of the queue, as somebody's server runs it."""
+    environment = {
+        **os.environ,
+        "OUTSAMPLE_STORE": str(page.folder / ".home" / "store.db"),
+        "OUTSAMPLE_REDIS_URL": redis_server.url,
+    }
+    with (page.folder / "worker.log").open("wb") as log:
+        made = subprocess.Popen([sys.executable, "-m", "outsample", "worker"], env=environment, stdout=log, stderr=log)
+        yield made
+        made.terminate()
+        made.wait(30)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    """Where a job runs: beside the dashboard, or with a worker that takes it from Redis."""
+    if request.param == "rq":
+        request.getfixturevalue("worker")
+    return request.param
 
 
 def _tab(page, name):
-    page.get_by_role("tab", name=name).click()
-    page.wait_for_timeout(300)
+    tab = page.get_by_role("tab", name=name)
+    tab.click()
+    page.wait_for_function("tab => tab.getAttribute('aria-selected') === 'true'", arg=tab.element_handle())
+    settled(page)
+
+
+def _shot(page, pictures, name):
+    settled(page)
+    page.screenshot(path=str(pictures / name), full_page=True)
+
+
+def _write(page, source, **fields):
+    """Fill in the form, and wait for its findings."""
+    _tab(page, "Send")
+    page.locator("textarea").fill(source)
+    page.get_by_text("No findings").wait_for(timeout=WAIT)
+    page.wait_for_function("() => !document.querySelector('.osw form button[type=submit]').disabled", timeout=WAIT)
+    for label, value in fields.items():
+        page.get_by_label(label.replace("_", " "), exact=True).first.fill(value)
+
+
+def _send(page, backend):
+    page.get_by_label("Backend").select_option(backend)
+    page.get_by_role("button", name="Send", exact=True).click()
+
+
+def _row(page, name):
+    return page.locator("tbody tr:visible", has=page.get_by_role("cell", name=name, exact=True))
+
+
+def _becomes(row, status):
+    row.get_by_role("cell", name=status, exact=True).first.wait_for(timeout=WAIT)
 
 
 def test_results_are_listed_and_opened(page):
@@ -65,119 +118,134 @@ def test_results_are_listed_and_opened(page):
     _tab(page, "Results")
     assert page.locator(".osw tbody tr:visible").count() == 2
     page.get_by_role("button", name="Open strategy fast=10").click()
-    page.get_by_role("heading", name="what happened on a day").wait_for(timeout=60_000)
+    page.get_by_role("heading", name="what happened on a day").wait_for(timeout=WAIT)
+    settled(page)
     assert page.locator(".osw-stage:visible").count() == 2
-    page.wait_for_timeout(500)
-    _shot(page, "dashboard-light.png")
 
 
-def test_a_form_shows_findings_sends_and_opens_the_result(page):
-    """Paste a strategy, see its findings, mend it, send it, watch it, read its report and chart."""
+def test_findings_keep_a_strategy_from_being_sent(page):
+    """The line and the rule are shown while it is written, and the button waits until they are mended."""
     _tab(page, "Send")
-    source = page.locator("textarea")
-    source.fill("import os\n" + SOURCE)
-    page.locator("li", has_text="Line 1, error").first.wait_for(timeout=5000)
+    page.locator("textarea").fill("import os\n" + SOURCE)
+    page.locator("li", has_text="Line 1, error").first.wait_for(timeout=WAIT)
     assert page.get_by_role("button", name="Send", exact=True).is_disabled()
-    source.fill(SOURCE)
-    page.get_by_text("No findings").wait_for(timeout=5000)
-    page.get_by_label("Name", exact=True).fill("from the form")
-    page.locator("input[data-name=fast]").fill("25")
-    page.get_by_label("Dataset").first.fill("synthetic:8x1000?seed=7")
-    page.get_by_role("button", name="Send", exact=True).click()
-    page.get_by_text("Sent: job").wait_for(timeout=10_000)
-    row = page.locator("tr", has_text="from the form")
-    row.get_by_text("completed", exact=True).first.wait_for(timeout=90_000)
-    page.get_by_role("heading", name="from the form: equity").wait_for(timeout=60_000)
+    _write(page, SOURCE)
+    assert page.get_by_role("button", name="Send", exact=True).is_enabled()
+
+
+def test_a_form_is_sent_and_its_result_opened(page, pictures, backend):
+    """Fill in the form, send it, watch its row, read report and chart of the result."""
+    name = f"by form, {backend}"
+    _write(page, OWN[backend], Name=name, Dataset=DATA)
+    page.locator("input[data-name=fast]").fill("25" if backend == "local" else "26")
+    _send(page, backend)
+    page.get_by_text("Sent: job").wait_for(timeout=WAIT)
+    _becomes(_row(page, name), "completed")
+    page.get_by_role("heading", name=f"{name}: equity").wait_for(timeout=WAIT)
     assert page.locator(".outsample", has_text="Sharpe ratio").count() == 1
-    page.wait_for_timeout(500)
-    _shot(page, "dashboard-form.png")
+    assert page.locator(".osw-stage:visible").count() == 1
+    _shot(page, pictures, f"dashboard-form-{backend}.png")
 
 
 def test_a_sweep_is_sent_and_its_table_opened(page):
     """What to run brings its own fields; the finished job shows its table."""
+    _write(page, SOURCE, Name="two averages")
     page.get_by_label("What to run").select_option("walk_forward")
     assert page.get_by_label("Train on").is_visible()
     page.get_by_label("What to run").select_option("sweep")
     assert page.get_by_label("Train on").is_hidden()
     page.get_by_label("Values of parameters to try").fill("fast=10,25")
-    page.get_by_label("Name", exact=True).fill("two averages")
-    page.get_by_role("button", name="Send", exact=True).click()
-    row = page.locator("tr", has_text="two averages")
-    row.get_by_text("completed", exact=True).first.wait_for(timeout=90_000)
+    _send(page, "local")
+    row = _row(page, "two averages")
+    _becomes(row, "completed")
     row.get_by_role("button", name="Open").click()
-    page.locator("caption", has_text="two averages: sweep").wait_for(timeout=10_000)
+    page.locator("caption", has_text="two averages: sweep").wait_for(timeout=WAIT)
     page.get_by_label("What to run").select_option("backtest")
 
 
-def test_a_running_job_is_cancelled(page):
-    """A strategy that never ends: cancel, and see it cancelled."""
-    page.locator("textarea").fill("close = data.get('close')\nwhile True:\n    pass\n" + SOURCE)
-    page.get_by_text("No findings").wait_for(timeout=5000)
-    page.get_by_label("Name", exact=True).fill("endless")
-    page.get_by_role("button", name="Send", exact=True).click()
-    row = page.locator("tr", has_text="endless")
-    row.get_by_text("running", exact=True).first.wait_for(timeout=60_000)
+def test_a_running_job_is_cancelled(page, backend):
+    """A strategy that never ends: its progress is shown, its button ends it, and it is seen to be cancelled."""
+    name = f"endless, {backend}"
+    _write(page, "while True:\n    pass\n" + OWN[backend], Name=name)
+    _send(page, backend)
+    row = _row(page, name)
+    _becomes(row, "running")
     assert row.get_by_role("progressbar").count() == 1
     row.get_by_role("button", name="Cancel").click()
-    row.get_by_text("cancelled", exact=True).first.wait_for(timeout=60_000)
+    _becomes(row, "cancelled")
     assert row.get_by_role("button", name="Run again").is_visible()
 
 
-def test_a_job_that_fails_for_memory_says_so_and_is_sent_again(page):
-    """The row names memory; sent again with more of it, it completes."""
-    hungry = "import numpy as np\nheap = np.ones(30_000_000)\n" + SOURCE
-    page.locator("textarea").fill(hungry)
-    page.get_by_text("No findings").wait_for(timeout=5000)
-    page.get_by_label("Name", exact=True).fill("hungry")
+def test_a_job_that_fails_for_memory_says_so_and_is_sent_again(page, backend):
+    """The row names memory; sent again with more of it, it is the second attempt and completes."""
+    name = f"hungry, {backend}"
+    _write(page, "import numpy as np\nheap = np.ones(30_000_000)\n" + OWN[backend], Name=name)
     page.get_by_label("Memory, MB").fill("100")
-    page.get_by_role("button", name="Send", exact=True).click()
-    row = page.locator("tr", has_text="hungry")
-    row.get_by_text("failed", exact=True).first.wait_for(timeout=90_000)
+    _send(page, backend)
+    row = _row(page, name)
+    _becomes(row, "failed")
     assert "MEMORY" in row.inner_text()
     page.get_by_label("Memory, MB").fill("1000")
     page.get_by_role("button", name="Send", exact=True).click()
-    row.get_by_text("completed", exact=True).first.wait_for(timeout=90_000)
-    assert row.locator("td", has_text="2").count() >= 1
+    _becomes(row, "completed")
+    assert row.get_by_role("cell", name="2", exact=True).count() == 1
+    page.get_by_label("Memory, MB").fill("500")
 
 
-def test_a_golden_result_is_checked_and_accepted_with_a_reason(page):
+def test_a_failed_job_is_run_again_by_its_button(page):
+    """A key that is missing: the row says which; its button makes the next attempt."""
+    _write(page, "position = data.get('clos')\n", Name="misspelt")
+    _send(page, "local")
+    row = _row(page, "misspelt")
+    _becomes(row, "failed")
+    assert "DATA_MISSING" in row.inner_text()
+    row.get_by_role("button", name="Run again").click()
+    row.get_by_role("cell", name="2", exact=True).wait_for(timeout=WAIT)
+    _becomes(row, "failed")
+
+
+def test_a_golden_result_is_checked_and_accepted_with_a_reason(page, pictures):
     """The file changed since: the drift is shown, and accepted once a reason is given."""
     _tab(page, "Goldens")
     page.get_by_role("button", name="Check cross").click()
-    page.get_by_role("heading", name="cross: DRIFTED").wait_for(timeout=60_000)
+    page.get_by_role("heading", name="cross: DRIFTED").wait_for(timeout=WAIT)
     accept = page.get_by_role("button", name="Accept as the new golden")
     assert accept.is_disabled()
-    _shot(page, "dashboard-golden.png")
+    _shot(page, pictures, "dashboard-golden.png")
     page.get_by_label("Reason").fill("a shorter average")
     accept.click()
-    page.get_by_text("is accepted by").wait_for(timeout=60_000)
+    page.get_by_text("is accepted by").wait_for(timeout=WAIT)
     page.get_by_role("button", name="Check cross").click()
-    page.get_by_role("heading", name="cross: SAME").wait_for(timeout=60_000)
+    page.get_by_role("heading", name="cross: SAME").wait_for(timeout=WAIT)
 
 
-@pytest.mark.parametrize("width", [1280, 800])
-def test_nothing_sticks_out(page, width):
-    """Wide and narrow."""
-    page.set_viewport_size({"width": width, "height": 1400})
-    page.wait_for_timeout(800)
-    for widget in page.locator(".osw:visible").all():
-        assert widget.evaluate("one => one.scrollWidth <= one.clientWidth + 1")
-    _shot(page, f"dashboard-light-{width}.png")
+def _looked_at(page, pictures, theme):
+    """Every tab, wide and narrow: nothing sticks out, text is readable."""
+    for width in (1280, 800):
+        page.set_viewport_size({"width": width, "height": 1400})
+        for name in TABS:
+            _tab(page, name)
+            for widget in page.locator(".osw:visible").all():
+                assert widget.evaluate("one => one.scrollWidth <= one.clientWidth + 1"), (theme, width, name)
+            _shot(page, pictures, f"dashboard-{name.lower()}-{theme}-{width}.png")
+            if theme != "high-contrast":  # there the system puts its colours behind the text
+                assert page.evaluate(FAINT) == []
+    page.set_viewport_size({"width": 1280, "height": 1400})
 
 
-@pytest.mark.parametrize("tab", ["Send", "Results", "Goldens"])
-def test_axe_finds_no_serious_violation(page, tab):
-    """Names, roles, contrast and focus of the widgets."""
-    from axe_playwright_python.sync_playwright import Axe
+def test_it_is_readable_light_and_in_high_contrast(page, pictures):
+    """Wide and narrow; in the second the page follows the colours of the system."""
+    _looked_at(page, pictures, "light")
+    page.emulate_media(forced_colors="active", contrast="more")
+    _looked_at(page, pictures, "high-contrast")
+    page.emulate_media(forced_colors="null", contrast="null")
 
-    _tab(page, tab)
-    found = Axe().run(page, context=".osw")
-    serious = [
-        (one["id"], one["nodes"][0]["html"][:200])
-        for one in found.response["violations"]
-        if one["impact"] in {"serious", "critical"}
-    ]
-    assert serious == []
+
+def test_axe_finds_no_serious_violation(page):
+    """Names, roles, contrast and focus of the widgets of each tab."""
+    for name in TABS:
+        _tab(page, name)
+        assert violations(page) == []
 
 
 def test_nothing_came_from_elsewhere_and_the_console_is_quiet(page):
@@ -186,16 +254,27 @@ def test_nothing_came_from_elsewhere_and_the_console_is_quiet(page):
     assert complaints(page) == []
 
 
-def test_it_is_readable_in_the_dark_theme(page):
+def test_it_works_in_the_page_of_voila_without_a_network(page):
+    """Voila's own template asks a content network for icons; when nobody answers, nothing is missing."""
+    tab = page.context.new_page()
+    asked = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.route(lambda url: not url.startswith(page.address), lambda route: route.abort())
+    tab.goto(f"{page.address}/?template=lab", wait_until="domcontentloaded")
+    tab.locator(".osw").first.wait_for(timeout=WAIT)
+    tab.get_by_role("tab", name="Results").click()
+    tab.locator(".osw tbody tr:visible").first.wait_for(timeout=WAIT)
+    others = [url for url in asked if not url.startswith((page.address, "data:", "blob:"))]
+    assert [url for url in others if "fortawesome" not in url] == []
+    tab.close()
+
+
+def test_it_is_readable_in_the_dark_theme(page, pictures):
     """The page asks for the dark theme; charts and tables follow it."""
-    page.set_viewport_size({"width": 1280, "height": 1400})
     page.goto(f"{page.address}/?theme=dark", wait_until="domcontentloaded")
-    page.locator(".osw").first.wait_for(timeout=60_000)
+    page.locator(".osw").first.wait_for(timeout=WAIT)
     assert page.evaluate("() => document.body.dataset.jpThemeLight") == "false"
     _tab(page, "Results")
     page.get_by_role("button", name="Open strategy fast=10").click()
-    page.get_by_role("heading", name="what happened on a day").wait_for(timeout=60_000)
-    page.wait_for_timeout(700)
-    light = "one => getComputedStyle(one).color.match(/[0-9.]+/g).slice(0, 3).reduce((sum, c) => sum + Number(c), 0)"
-    assert page.locator(".osw td:visible").first.evaluate(light) > 600
-    _shot(page, "dashboard-dark.png")
+    page.get_by_role("heading", name="what happened on a day").wait_for(timeout=WAIT)
+    _looked_at(page, pictures, "dark")

@@ -14,6 +14,7 @@ from browser.lab import (
     run_all,
     set_theme,
     settled,
+    shut_kernel,
     violations,
     watched,
     write_notebook,
@@ -77,6 +78,7 @@ def page(chromium, lab):
     tab.wait_for_function(f"() => document.querySelectorAll('.osw').length === {WIDGETS}", timeout=60_000)
     settled(tab)
     yield tab
+    shut_kernel(tab)
     tab.close()
 
 
@@ -280,7 +282,7 @@ def test_an_explorer_survives_a_strategy_that_hangs(page):
     assert "limit is 2 s" in widget.locator(".osw-alert").inner_text()
     box.uncheck()
     widget.locator(".osw-alert").wait_for(state="hidden", timeout=20_000)
-    _says(widget.locator("[role=status]").first, "hang=false")
+    _says(widget.locator("[role=status]").first, "hang=False")
 
 
 def test_a_day_is_explained_by_click_and_by_key(page):
@@ -394,7 +396,7 @@ def test_every_theme_is_readable_wide_and_narrow(page, pictures, theme):
     set_theme(page, theme)
     name = theme.split("Lab ")[1].replace(" ", "-").lower()
     for width in (1280, 800):
-        page.set_viewport_size({"width": width, "height": 1400})
+        page.set_viewport_size({"width": width, "height": 2400})  # the tallest widget fits
         settled(page)
         for place, widget in enumerate(page.locator(".osw").all()):
             assert widget.evaluate("one => one.scrollWidth <= one.clientWidth + 1"), (theme, width, place)

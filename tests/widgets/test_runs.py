@@ -51,8 +51,10 @@ def test_a_comparison_says_how_two_results_differ(store, asked):
     both = pd.concat([a.returns, b.returns], axis=1, join="inner").to_numpy()
     first = a.returns.index[int(np.flatnonzero(np.abs(both[:, 0] - both[:, 1]) > 1e-9)[0])]
     assert f"first differ on {first.date()}" in text
-    gap = metrics.sharpe(both[:, 0], periods_per_year=252) - metrics.sharpe(both[:, 1], periods_per_year=252)
+    gap = metrics.sharpe(both[:, 1], periods_per_year=252) - metrics.sharpe(both[:, 0], periods_per_year=252)
     assert f"{gap:+.2f}; 95 %" in text
+    row = next(row for row in answer["tables"][0]["rows"] if row["0"] == "Sharpe ratio")
+    assert float(row["3"]) == pytest.approx(gap, abs=0.006)  # the table and the sentence take the same difference
     assert [table["caption"].split(" in ")[0] for table in answer["tables"][1:]] == ["Trades only"] * 2
     assert {"fast=20", "fast=60"} <= {name.split(", ")[1].rstrip(")") for name in answer["names"]}
 

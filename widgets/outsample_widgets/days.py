@@ -199,6 +199,7 @@ def _sentences(simulation: Simulation, row: int, number: int) -> tuple[str, ...]
     costs = simulation.costs.iloc[row]
     paid = float(costs.sum())
     equity = float(simulation.equity.iloc[row])
-    share = formats.percent(paid / equity if equity > 0 else 0.0, 4)
-    found.append(f"Equity {formats.number(equity)}, costs of the day {formats.number(paid)} ({share}).")
+    share = formats.percent(paid / equity if equity > 0 else 0.0, 3)
+    spent = f"costs of the day {formats.number(paid)} ({share})" if paid else "no costs on this day"
+    found.append(f"Equity {formats.number(equity)}, {spent}.")
     return tuple(found)

@@ -132,7 +132,8 @@ def paired_interval(a: pd.Series, b: pd.Series, *, periods_per_year: float = 252
 def _sentences(made: Comparison, names: Sequence[str]) -> list[str]:
     returns = made.returns
     year = made.a.simulation.periods_per_year
-    difference, low, high = paired_interval(returns["a"], returns["b"], periods_per_year=year)
+    # The second minus the first, as the differences of the table of metrics are.
+    difference, low, high = paired_interval(returns["b"], returns["a"], periods_per_year=year)
     found = [f"{len(returns):,} common bars."]
     if made.first_difference is None:
         found.append("The returns are the same on every common bar.")
@@ -141,7 +142,7 @@ def _sentences(made: Comparison, names: Sequence[str]) -> list[str]:
     if not math.isnan(low):
         verdict = "does not contain 0" if low > 0 or high < 0 else "contains 0: luck can explain the difference"
         found.append(
-            f"Annual Sharpe ratio of {names[0]} minus {names[1]}: {difference:+.2f}; 95 % interval by the paired block "
+            f"Annual Sharpe ratio of {names[1]} minus {names[0]}: {difference:+.2f}; 95 % interval by the paired block "
             f"bootstrap ({_PATHS:,} paths) {low:+.2f} to {high:+.2f}, which {verdict}."
         )
     if made.sharpe is not None and not math.isnan(made.sharpe.p_value):

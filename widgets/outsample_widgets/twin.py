@@ -13,14 +13,15 @@ from outsample.report.formats import shown
 
 __all__ = ["Twin", "rows_of"]
 
-# The second rule: a notebook whose kernel is gone shows the twin instead of a widget that has no model.
+# The last rule: a notebook whose kernel is gone shows the twin and not, below it, that a widget has no model;
+# such a sentence is the only output of text without an element around it.
 _STYLE = """
 .os-twin{max-width:60rem;font:14px/1.45 var(--jp-content-font-family,system-ui,sans-serif)}
 .os-twin table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 .os-twin th,.os-twin td{padding:.15rem .7rem;text-align:right}
 .os-twin th:first-child,.os-twin td:first-child{text-align:left}
 .os-twin img{max-width:100%}
-.jp-OutputArea-child:has(.os-twin)+.jp-OutputArea-child>.jp-OutputArea-output.jupyter-widgets:not(:has(*)){display:none}
+.jp-OutputArea-child:has(.os-twin)+.jp-OutputArea-child>.jp-OutputArea-output:not(:has(*)){display:none}
 """
 
 

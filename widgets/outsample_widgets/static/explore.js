@@ -46,7 +46,8 @@ function renderExplore({ model, el }) {
 
   const controls = about.controls.map((control) => controlOf(control, () => changed()));
   const params = () => Object.fromEntries(controls.map((control) => [control.name, control.read()]));
-  const words = () => Object.entries(now.params || params()).map(([name, value]) => `${name}=${value}`).join(", ");
+  const spelled = (value) => (typeof value === "boolean" ? (value ? "True" : "False") : String(value)); // as Python does
+  const words = () => Object.entries(now.params || params()).map(([name, value]) => `${name}=${spelled(value)}`).join(", ");
   now.params = params();
   const status = h("div", { class: "osw-note", role: "status" });
   const table = h("div", {});

@@ -64,7 +64,7 @@ function renderFan({ model, el }) {
   const columns = [["label", "Statistic"], ["actual", "Actual"], ["low", `${percent(about.level, 0)} from`], ["high", "to"], ["share", "Paths at or below"], ["method", "Interval"]];
   body.append(
     h("div", { class: "osw-bar" }, logButton), readout, host,
-    h("div", { class: "osw-halves" },
+    h("div", { class: "osw-aside" },
       h("div", {}, h("h4", {}, "Distribution"), pick, chosen),
       grid("Statistics", columns.map(([name, text], place) => ({ name, label: text, numeric: place > 0 && place < 5 })), about.statistics)),
   );

@@ -21,10 +21,11 @@ function timeline(windows, choose) {
       svg("rect", { class: "osw-mark", x: place(one.train_start) - 2, y: y - 2, width: place(one.test_end) - place(one.train_start) + 4, height: tall + 4, style: "fill:none;stroke:var(--osw-text);stroke-width:0" }));
     return node;
   });
-  const high = windows.length * (tall + 4) + 22;
-  const labels = [svg("text", { x: 4, y: high - 6 }, dayOf(first)), svg("text", { x: wide - 4, y: high - 6, "text-anchor": "end" }, dayOf(last))];
-  const node = svg("svg", { viewBox: `0 0 ${wide} ${high}`, role: "group", "aria-label": "Windows: grey trained, blue tested" }, ...bars, ...labels);
-  return { node, bars };
+  const high = windows.length * (tall + 4) + 2;
+  const picture = svg("svg", { viewBox: `0 0 ${wide} ${high}`, role: "group", "aria-label": "Windows: grey trained, blue tested" }, ...bars);
+  // Not in the picture, whose text would shrink with it.
+  const ends = h("div", { class: "osw-ends" }, h("span", {}, dayOf(first)), h("span", {}, dayOf(last)));
+  return { node: h("div", {}, picture, ends), bars };
 }
 
 function scatter(windows) {
@@ -44,7 +45,9 @@ function scatter(windows) {
     svg("svg", { viewBox: `-30 -6 ${size + 60} ${size + 30}`, role: "img", "aria-label": words, style: "max-width:24rem" },
       line(0, size, size, 0, "4 3"), line(0, size - place(0), size, size - place(0), ""), line(place(0), 0, place(0), size, ""),
       ...dots,
-      svg("text", { x: 0, y: size + 16 }, `in sample ${decimal(low, 1)}`), svg("text", { x: size, y: size + 16, "text-anchor": "end" }, decimal(high, 1))));
+      svg("text", { x: 0, y: size + 16 }, decimal(low, 1)), svg("text", { x: size, y: size + 16, "text-anchor": "end" }, decimal(high, 1)),
+      svg("text", { x: size / 2, y: size + 16, "text-anchor": "middle" }, "in sample"),
+      svg("text", { x: -8, y: size / 2, "text-anchor": "middle", transform: `rotate(-90 -8 ${size / 2})` }, "out of sample")));
 }
 
 function heat(caption, answer, values) {
@@ -92,7 +95,7 @@ function renderFolds({ model, el }) {
     const answer = await line.ask("window", { place });
     if (answer.stale || answer.error) return;
     maps.replaceChildren(
-      h("h4", {}, `Window ${place + 1}: ${about.objective}, chose ${one.chosen}`),
+      h("h4", {}, `Window ${place + 1}: chose ${one.chosen} by ${about.objective}`),
       h("div", { class: "osw-halves" }, heat("In sample (training)", answer, answer.arrays.inside), heat("Out of sample (what came next)", answer, answer.arrays.outside)));
   }
   const columns = [["window", "Window"], ["test", "Test"], ["chosen", "Chosen"], ["t0", "Sharpe in"], ["t1", "out"], ["t2", "CAGR out"], ["t3", "Drawdown out"]];
@@ -100,7 +103,7 @@ function renderFolds({ model, el }) {
   body.append(
     h("p", { class: "osw-note" }, `Out of sample: Sharpe ratio ${about.sharpe}, efficiency ${about.efficiency}.`),
     readout, host, h("h4", {}, "Windows (grey: trained, blue: tested; choose one)"), line_.node, maps,
-    h("div", { class: "osw-halves" }, scatter(about.windows), grid("Windows", columns.map(([name, label], place) => ({ name, label, numeric: place > 2 })), rows)),
+    h("div", { class: "osw-aside" }, scatter(about.windows), grid("Windows", columns.map(([name, label], place) => ({ name, label, numeric: place > 2 })), rows)),
   );
   if (about.windows.length) choose(about.windows.length - 1);
   const showTwin = hideTwin(model);

@@ -121,6 +121,8 @@ function timeTicks(start, end, count) {
 
 function brief(value) {
   const size = Math.abs(value);
+  if (size >= 1e15) return value.toExponential(0);
+  if (size >= 1e12) return `${(value / 1e12).toPrecision(3)}T`;
   if (size >= 1e9) return `${(value / 1e9).toPrecision(3)}G`;
   if (size >= 1e6) return `${(value / 1e6).toPrecision(3)}M`;
   if (size >= 1e4) return `${(value / 1e3).toPrecision(3)}k`;
@@ -414,12 +416,14 @@ export class Plot {
     pen.clearRect(0, 0, this.width, this.height);
     if (this.selection) {
       const [a, b] = this.selection.map((at) => Math.min(Math.max(this.pixelOf(at), MARGIN.left), this.width - MARGIN.right));
-      pen.fillStyle = colours.select;
-      pen.globalAlpha = 0.18;
-      pen.fillRect(a, MARGIN.top - 4, Math.max(b - a, 1), this.height - MARGIN.top - MARGIN.bottom + 8);
-      pen.globalAlpha = 1;
-      pen.strokeStyle = colours.select;
-      pen.strokeRect(a + 0.5, MARGIN.top - 4, Math.max(b - a, 1), this.height - MARGIN.top - MARGIN.bottom + 8);
+      pen.fillStyle = pen.strokeStyle = colours.select;
+      // Panel by panel: the titles between them stay readable.
+      for (const { top, tall } of this.panels) {
+        pen.globalAlpha = 0.18;
+        pen.fillRect(a, top, Math.max(b - a, 1), tall);
+        pen.globalAlpha = 1;
+        pen.strokeRect(a + 0.5, top, Math.max(b - a, 1), tall);
+      }
     }
     if (this.cursor === null || !this.x.length) return;
     const at = this.x[this.cursor];
@@ -429,8 +433,10 @@ export class Plot {
     pen.lineWidth = 1;
     pen.setLineDash([3, 3]);
     pen.beginPath();
-    pen.moveTo(place, MARGIN.top - 4);
-    pen.lineTo(place, this.height - MARGIN.bottom);
+    for (const { top, tall } of this.panels) {
+      pen.moveTo(place, top);
+      pen.lineTo(place, top + tall);
+    }
     pen.stroke();
     pen.setLineDash([]);
     for (const panel of this.panels) {

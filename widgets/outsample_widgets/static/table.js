@@ -25,7 +25,7 @@ export class Sortable {
     });
     const extra = [];
     if (options.select) extra.push(h("th", { scope: "col" }, h("span", { class: "osw-hidden" }, "Select")));
-    const last = options.actions ? [h("th", { scope: "col" }, "Actions")] : [];
+    const last = options.actions ? [h("th", { scope: "col", class: "osw-actions" }, "Actions")] : [];
     this.body = h("tbody", {});
     this.node = h("div", {},
       h("div", { class: "osw-bar" }, labelled("Filter", this.search), ...this.picks.map(({ label, node }) => labelled(label, node)), this.count),
@@ -112,7 +112,7 @@ export class Sortable {
       parts.push(h("td", {}, box));
     }
     parts.push(...cells);
-    if (this.options.actions) parts.push(h("td", {}, ...this.options.actions(row)));
+    if (this.options.actions) parts.push(h("td", { class: "osw-actions" }, ...this.options.actions(row)));
     return h("tr", { "data-key": row.key, "aria-selected": this.options.select ? String(this.chosen.has(row.key)) : undefined }, ...parts);
   }
 }
