@@ -17,7 +17,7 @@ __all__ = ["add"]
 
 def add(commands: Commands) -> None:
     """Add the commands of this module."""
-    parser = commands.add_parser("db", help="upgrade, check and rebuild the store", allow_abbrev=False)
+    parser = commands.add_parser("db", help="upgrade, check, back up and rebuild the store", allow_abbrev=False)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, text, command in (
         ("upgrade", "bring the tables to this version (example: outsample db upgrade)", _upgrade),
@@ -33,6 +33,12 @@ def add(commands: Commands) -> None:
         verb.add_argument("--store", help="file or URL; default: the configured store")
         verb.add_argument("--json", action="store_true", help="print JSON")
         verb.set_defaults(command=command)
+    text = "copy an SQLite store, while others write, into a folder that is a store itself"
+    verb = verbs.add_parser("backup", help=text, description=text, allow_abbrev=False)
+    verb.add_argument("folder", help="made if it is not there; what is there of an earlier backup is kept")
+    verb.add_argument("--store", help="file or URL; default: the configured store")
+    verb.add_argument("--json", action="store_true", help="print JSON")
+    verb.set_defaults(command=_backup)
 
 
 def _upgrade(parsed: argparse.Namespace) -> int:
@@ -68,6 +74,19 @@ def _check(parsed: argparse.Namespace) -> int:
     else:
         print("\n".join(tables + artefacts) or "tables as in the schema, artefacts whole")
     return FAILED if tables or artefacts else DONE
+
+
+def _backup(parsed: argparse.Namespace) -> int:
+    from outsample.store import Database
+    from outsample.store.backup import backup
+
+    with Database.open(parsed.store) as database:
+        found = backup(database, parsed.folder)
+    if parsed.json:
+        print(json.dumps({**dataclasses.asdict(found), "database": str(found.database)}))
+    else:
+        print(f"{found.database} and {found.copied} new files, {found.bytes:,} bytes")
+    return DONE
 
 
 def _rebuild(parsed: argparse.Namespace) -> int:
