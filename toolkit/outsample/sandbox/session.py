@@ -116,7 +116,12 @@ class SandboxSession:
                 except BaseException:
                     self._end()
                     raise
-        return results + [self.run(params, cancel=cancel) for params in parameter_sets[len(results) :]]
+        for params in parameter_sets[len(results) :]:
+            if cancel is not None and cancel.is_set():
+                results.append(ExecutionResult(status=Status.CANCELLED, error="The run was cancelled."))
+            else:
+                results.append(self.run(params, cancel=cancel))
+        return results
 
     def _parts(self, parameter_sets: Sequence[Mapping[str, object]]) -> Iterator[tuple[int, bytes]]:
         """Commands of as many sets as fit together, and how many they are."""
