@@ -2,7 +2,7 @@
 
 import pytest
 
-from browser.lab import open_notebook, run_all, set_theme, watched, write_notebook
+from browser.lab import complaints, foreign, open_notebook, run_all, set_theme, watched, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CELLS = [
