@@ -133,6 +133,20 @@ def test_findings_keep_a_strategy_from_being_sent(page):
     assert page.get_by_role("button", name="Send", exact=True).is_enabled()
 
 
+def test_parameters_follow_the_source_until_they_are_typed(page):
+    """A new value in the source reaches its field; a typed one stays while the source says the same."""
+    field = page.locator("input[data-name=fast]")
+    _write(page, SOURCE.replace("20", "22"))
+    page.wait_for_function("node => node.value === '22'", arg=field.element_handle(), timeout=WAIT)
+    field.fill("33")
+    _write(page, SOURCE.replace("20", "22") + "other = 1\n")
+    page.locator("input[data-name=other]").wait_for(timeout=WAIT)
+    assert field.input_value() == "33"
+    _write(page, SOURCE)
+    page.locator("input[data-name=other]").wait_for(state="detached", timeout=WAIT)
+    assert field.input_value() == "20"
+
+
 def test_a_form_is_sent_and_its_result_opened(page, pictures, backend):
     """Fill in the form, send it, watch its row, read report and chart of the result."""
     name = f"by form, {backend}"

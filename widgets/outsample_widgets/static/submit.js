@@ -75,11 +75,14 @@ function renderSubmit({ model, el }) {
       answer.findings.length
         ? h("ul", {}, ...answer.findings.map((one) => h("li", {}, h("strong", {}, `Line ${one.line}, ${one.severity}: `), one.message, one.hint ? ` ${one.hint}` : "")))
         : h("p", { class: "osw-note" }, "No findings: the strategy may run."));
-    const before = values();
+    const before = [...params.querySelectorAll("input")];
     params.replaceChildren(h("legend", {}, "Parameters"),
       ...answer.parameters.map((one) => {
-        const text = one.name in before ? before[one.name] : one.value;
-        return labelled(one.name, h("input", { type: "text", value: text, "data-name": one.name }), one.help);
+        const field = h("input", { type: "text", value: one.value, "data-name": one.name });
+        // What was typed stays until the source itself says another value: then the source is the newer word.
+        const typed = before.find((old) => old.dataset.name === one.name && old.defaultValue === one.value);
+        if (typed) field.value = typed.value;
+        return labelled(one.name, field, one.help);
       }),
       ...(answer.parameters.length ? [] : [h("small", {}, "The strategy has none.")]));
   }
