@@ -24,7 +24,7 @@ from outsample.report.sweep import heatmap_table, sweep_document
 from outsample.report.walk_forward import walk_forward_document
 from outsample.request import Request
 from outsample.research.chosen import check_chosen, check_mode
-from outsample.research.combinatorial import CombinatorialRun, run_combinatorial
+from outsample.research.combinatorial import CombinatorialRun, planned_combinatorial, run_combinatorial
 from outsample.research.evidence import SelectionEvidence
 from outsample.research.grid import Constraint
 from outsample.research.lookahead import LookaheadReport
@@ -258,18 +258,7 @@ def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a req
     runs = swept(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done, constraint=constraint)
     run = run_walk_forward(runs, chosen, n_jobs=n_jobs)
     last = next((choice.chosen for choice in reversed(run.choices) if choice.chosen is not None), None)
-    paths = None
-    if chosen.combinatorial is not None:
-        n_groups, n_test = chosen.combinatorial
-        paths = run_combinatorial(
-            runs,
-            n_groups=n_groups,
-            n_test=n_test,
-            purge=chosen.purge,
-            embargo=chosen.embargo,
-            min_trades=chosen.min_trades,
-            boundary=chosen.boundary,
-        )
+    paths = planned_combinatorial(runs, chosen)
     return WalkForward(run=run, lookahead=check_chosen(last, lookahead), combinatorial=paths)
 
 

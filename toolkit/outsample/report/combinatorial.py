@@ -26,7 +26,7 @@ def combinatorial_table(run: CombinatorialRun) -> Table:
             "of the paths": _NAMES.get(name, f"percentile {name[1:]}"),
             "sharpe": formats.percent(value) if name == "not_positive" else formats.ratio(value),
         }
-        for name, value in found.drop("paths").items()
+        for name, value in zip(found.index[1:].astype(str), found.iloc[1:], strict=True)
     ]
     return table_of(
         "Combinatorial cross-validation",

@@ -22,9 +22,10 @@ from outsample.research.choosing import choose_rows
 from outsample.research.combination import Combination
 from outsample.research.stitching import Span, bar_before, reference, stitched
 from outsample.research.sweep import SweepRuns
+from outsample.research.walk_forward import Plan
 from outsample.stats import Split, combinatorial_purged
 
-__all__ = ["CombinatorialRun", "SplitChoice", "run_combinatorial"]
+__all__ = ["CombinatorialRun", "SplitChoice", "planned_combinatorial", "run_combinatorial"]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -198,4 +199,20 @@ def run_combinatorial(  # noqa: PLR0913 - one argument for each number of the sc
         paths.append(stitched(sweep, spans, start=begins[0], end=dates[-1], boundary=boundary))
     return CombinatorialRun(
         sweep=sweep, choices=tuple(choices), suppliers=made.paths, paths=tuple(paths), purge=purge, embargo=embargo
+    )
+
+
+def planned_combinatorial(sweep: SweepRuns, plan: Plan) -> CombinatorialRun | None:
+    """Return what a walk-forward's plan asks for beside its windows, with the purge and embargo of those."""
+    if plan.combinatorial is None:
+        return None
+    n_groups, n_test = plan.combinatorial
+    return run_combinatorial(
+        sweep,
+        n_groups=n_groups,
+        n_test=n_test,
+        purge=plan.purge,
+        embargo=plan.embargo,
+        min_trades=plan.min_trades,
+        boundary=plan.boundary,
     )
