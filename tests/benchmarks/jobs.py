@@ -133,9 +133,11 @@ def main():
     with servers(given.backend), Store.open() as store:
         figures = {"cores": os.cpu_count(), "store": store.dialect}
         figures["overhead_ms"] = round(1000 * overhead(store), 1)
+        print(figures, file=sys.stderr, flush=True)
         time.sleep(5)  # the local supervisor ends
         steps = second()
         for workers in given.workers:
+            print(f"{workers} workers", file=sys.stderr, flush=True)
             found, each = rate(store, workers, given.jobs, steps)
             figures[f"jobs_per_minute_{workers}"] = round(found, 1)
             figures[f"seconds_per_job_{workers}"] = round(each, 2)

@@ -15,6 +15,7 @@ from outsample.errors import ConfigError, JobError
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 
+ORDER = ("pending", "running", "completed")
 HUNGRY = """
 import numpy as np
 kept = []
@@ -28,8 +29,14 @@ def test_the_result_of_a_job_is_that_of_a_direct_backtest(world):
     """Submitted, run and stored elsewhere, a result has the same canonical bytes; its progress reaches 100."""
     with patch.dict(os.environ, {"OUTSAMPLE_USER": "grace"}):  # workers are ada's
         job = world.submit()
-    assert job.status in {"pending", "running", "completed"}
-    result = job.result(timeout=120)
+    seen = []
+    until(lambda: seen.append(job.row) or seen[-1]["status"] == "completed", 200)
+    progress = [row["progress_pct"] for row in seen]
+    assert progress == sorted(progress)
+    assert {0.0, 100.0} < set(progress)  # and something between them
+    assert [row["status"] for row in seen] == sorted((row["status"] for row in seen), key=ORDER.index)
+    result = job.result()
+    assert "Sharpe" in result._repr_html_()
     direct = backtest(SOURCE, "sample", store=False, lookahead=False)
     assert result.canonical_bytes == direct.canonical_bytes
     assert (job.status, job.progress) == ("completed", 100.0)

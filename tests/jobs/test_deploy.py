@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from outsample.jobs.guard import check_environment
-from outsample.jobs.job import memory_limit_mb
+from outsample.jobs.limits import memory_limit_mb
 from outsample.jobs.states import PRIORITIES
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

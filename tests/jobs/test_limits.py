@@ -1,5 +1,6 @@
 """Who may submit how much, what is refused, what is tried again, and the figures of the table."""
 
+import contextlib
 import datetime
 import time
 import uuid
@@ -13,7 +14,7 @@ from outsample.archive import Store
 from outsample.errors import ConfigError, DataError, JobError
 from outsample.jobs import states, work
 from outsample.jobs.figures import prometheus
-from outsample.jobs.job import memory_limit_mb
+from outsample.jobs.limits import memory_limit_mb
 from outsample.jobs.table import find_job, list_jobs
 from outsample.store.job_tables import backtest_jobs
 
@@ -99,6 +100,30 @@ def test_the_development_user_is_refused_in_production(local, monkeypatch):
         monkeypatch.setenv("OUTSAMPLE_ENV", stage)
         with pytest.raises(ConfigError, match=stage):
             submit(SOURCE, "sample", store=local)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(300, False), (14_400, False), (299, True), (86_400, True)])
+def test_unusual_limits_of_time_are_said(local, caplog, seconds, said):
+    """A limit outside of 300 to 14400 s is taken, with a warning."""
+    assert submit(SOURCE, "sample", store=local, timeout=seconds).row["job_timeout"] == seconds
+    assert ("300 to 14400 s" in caplog.text) == said
+
+
+def test_fan_out_goes_to_the_cluster_of_the_worker(local, monkeypatch):
+    """With OUTSAMPLE_JOB_CLUSTER a sweep inside of a job is computed there, with the same numbers."""
+    used = []
+
+    @contextlib.contextmanager
+    def cluster(address):
+        used.append(address)
+        yield
+
+    monkeypatch.setattr(work, "cluster", cluster)
+    states.enqueue(local, values())
+    monkeypatch.setitem(work._RUN, "backtest", lambda *_: states.Ending(status="completed"))
+    monkeypatch.setenv("OUTSAMPLE_JOB_CLUSTER", "tcp://127.0.0.1:8786")
+    assert work.perform(local, states.claim(local, "w", backend="local")).status == "completed"
+    assert used == ["tcp://127.0.0.1:8786"]
 
 
 @pytest.mark.parametrize(("text", "size"), [("", 4096), ("512", 512), ("4GB", 4096), ("1.5 gb", 1536), ("900MB", 900)])

@@ -121,6 +121,21 @@ def test_the_form_of_an_id():
 
 
 @pytest.mark.slow
+def test_one_backend_reads_what_the_other_wrote(tmp_path, postgres_url, redis_url):
+    """A result of a worker in PostgreSQL is made again by a local supervisor, the same, and read by SQLite's side."""
+    with World("rq", tmp_path, postgres_url, redis_url, slots=1).running() as world:
+        job = world.submit()
+        first = job.result(120)
+        again = world.submit(backend="local", force=True)  # fails if a number differs from the stored one
+        assert again.id == job.id
+        assert again.result(120).canonical_bytes == first.canonical_bytes
+        assert [(item["attempt"], item["outcome"]) for item in again.attempts] == [(1, "completed"), (2, "completed")]
+    with Store.open(tmp_path / "other.db") as other:
+        assert other.rebuild().restored == (first.key,)
+        assert other.load(first.key).canonical_bytes == first.canonical_bytes
+
+
+@pytest.mark.slow
 def test_a_worker_gives_its_job_back(tmp_path, postgres_url, redis_url):
     """SIGTERM: the running job is pending again, its attempt not counted, and the worker ends with 0 within 10 s."""
     with World("rq", tmp_path, postgres_url, redis_url).running() as world:

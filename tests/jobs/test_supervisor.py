@@ -136,16 +136,17 @@ def test_retention_is_the_supervisors(local, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.server
 def test_a_worker_notifies(local, redis_url, tmp_path, monkeypatch):
-    """A command is told how each job ended, failures too; that it fails itself changes nothing."""
+    """A command is told how each job ended, urgent ones first, failures too; its own failure changes nothing."""
     monkeypatch.setenv("OUTSAMPLE_REDIS_URL", redis_url)
-    good = submit(SOURCE, "sample", backend="rq", store=local, lookahead=False, priority="high")
     bad = submit("position = 1 / 0\n", "sample", backend="rq", store=local, lookahead=False)
+    good = submit(SOURCE, "sample", backend="rq", store=local, lookahead=False, priority="high")
     told = tmp_path / "told"
     command = shlex.join(["sh", "-c", f"cat >> {told}; echo >> {told}; exit 1"])
-    worker = [sys.executable, "-m", "outsample", "worker", "--burst", "--slots", "2", "--notify", command]
+    worker = [sys.executable, "-m", "outsample", "worker", "--burst", "--notify", command]
     done = subprocess.run(worker, check=True, capture_output=True, text=True, timeout=150)
     assert "ended with exit code 1" in done.stderr
     found = {said["job_id"]: said for said in map(json.loads, told.read_text().splitlines())}
     assert {job: said["status"] for job, said in found.items()} == {good.id: "completed", bad.id: "failed"}
     assert "division" in found[bad.id]["error_message"]
     assert found[good.id]["result_key"] == good.row["result_key"]
+    assert good.row["completed_at"] < bad.row["started_at"]  # the urgent one, although it was submitted later

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,7 @@ def _add_worker(commands: Commands) -> None:
     )
     worker.add_argument("--queues", default="high,normal,low", help="comma-separated; default: high,normal,low")
     worker.add_argument("--slots", type=int, default=1, metavar="N", help="jobs at once")
+    worker.add_argument("--cluster", metavar="URL", help="a dask scheduler, tcp://host:port, for what jobs fan out")
     worker.add_argument("--metrics-port", type=int, metavar="PORT", help="serve Prometheus text here")
     worker.add_argument("--burst", action="store_true", help="end when nothing is left to do")
     worker.add_argument("--notify", metavar="CMD", help="a program that gets the outcome of each job as JSON on stdin")
@@ -139,6 +141,8 @@ def _worker(parsed: argparse.Namespace) -> int:
         healthy = check_health()
         print("healthy" if healthy else "no worker of this machine works")
         return DONE if healthy else FAILED
+    if parsed.cluster:
+        os.environ["OUTSAMPLE_JOB_CLUSTER"] = parsed.cluster  # the processes of jobs inherit it
     queues = [name.strip() for name in parsed.queues.split(",") if name.strip()]
     return run_worker(
         queues,

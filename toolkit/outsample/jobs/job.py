@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from outsample.archive import Store
 from outsample.data import Dataset
 from outsample.errors import ConfigError, DataMissing, JobError, OutsampleError
 from outsample.jobs.guard import check_environment
+from outsample.jobs.limits import memory_limit_mb, one_of, time_limit
 from outsample.jobs.local import ensure_supervisor, poke
 from outsample.jobs.queues import Queues
 from outsample.jobs.spec import ARGUMENTS, KINDS, JobSpec, flat_options, notebook_spec, request_from, spec_of
@@ -30,11 +30,9 @@ from outsample.store.parquet import read_table
 from outsample.store.users import current_user
 from outsample.strategy import Strategy
 
-__all__ = ["Job", "JobTables", "memory_limit_mb", "submit"]
+__all__ = ["Job", "JobTables", "submit"]
 
 BACKENDS = ("local", "rq")
-_MEMORY_MB = 4096
-_UNITS = {"": 1, "MB": 1, "MIB": 1, "M": 1, "GB": 1024, "GIB": 1024, "G": 1024}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,12 +275,12 @@ def submit(  # noqa: PLR0913 - pinned by the public interface
     check_environment()
     settings = load_settings().jobs
     how = {
-        "backend": _one_of("backend", backend or settings.backend, BACKENDS),
-        "priority": _one_of("priority", priority or settings.priority, PRIORITIES),
-        "job_timeout": _seconds(settings.timeout if timeout is None else timeout),
+        "backend": one_of("backend", backend or settings.backend, BACKENDS),
+        "priority": one_of("priority", priority or settings.priority, PRIORITIES),
+        "job_timeout": time_limit(settings.timeout if timeout is None else timeout),
         "memory_limit_mb": memory_limit_mb() if memory_mb is None else int(memory_mb),
     }
-    _one_of("kind", kind, KINDS)
+    one_of("kind", kind, KINDS)
     if fallback not in (None, "local"):
         raise ConfigError(f"fallback must be 'local' or None. Got {fallback!r}.")
     held = _store(store)
@@ -292,35 +290,6 @@ def submit(  # noqa: PLR0913 - pinned by the public interface
         spec = _spec(strategy_or_notebook, data, kind, {**arguments, "lookahead": lookahead}, held)
     how["backend"] = _reachable(str(how["backend"]), fallback)
     return _enqueue(held, spec, how, force=force)
-
-
-def memory_limit_mb() -> int:
-    """Return the memory a job may use, in MB: OUTSAMPLE_JOB_MEMORY_LIMIT ("4096", "4GB"), else 4096.
-
-    Raises
-    ------
-    ConfigError
-        It is no size.
-    """
-    text = os.environ.get("OUTSAMPLE_JOB_MEMORY_LIMIT", "").strip().upper() or str(_MEMORY_MB)
-    number = text.rstrip("MGIB ")
-    with contextlib.suppress(ValueError, KeyError):
-        size = int(float(number) * _UNITS[text[len(number) :].strip()])
-        if size > 0:
-            return size
-    raise ConfigError(f'OUTSAMPLE_JOB_MEMORY_LIMIT must be a size such as "4GB" or "512" (MB). Got {text!r}.')
-
-
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise ConfigError(f"{name} must be one of {', '.join(map(repr, allowed))}. Got {value!r}.")
-    return value
-
-
-def _seconds(value: float) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 86_400:
-        raise ConfigError(f"timeout must be a number of seconds in the range [1, 86400]. Got {value!r}.")
-    return int(value)
 
 
 def _store(store: Store | None) -> Store:

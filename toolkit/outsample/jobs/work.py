@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
 import random
 import resource
 import time
@@ -23,6 +25,7 @@ from outsample.jobs.states import Claim, Ending, finish, report_progress, retry_
 from outsample.report.notebook import run_notebook
 from outsample.request import Request
 from outsample.research.bootstrap import bootstrap
+from outsample.research.parallel import cluster
 from outsample.result import Result, walk_forward_of
 from outsample.settings import load_settings
 from outsample.store.codec import decode, dumps
@@ -47,7 +50,8 @@ def perform(store: Store, held: Claim) -> Ending | None:
     """
     began, cpu = time.perf_counter(), _cpu()
     try:
-        ending = _RUN[held.kind](store, held, _reporter(store, held))
+        with _fan_out():
+            ending = _RUN[held.kind](store, held, _reporter(store, held))
     except Exception as error:  # noqa: BLE001 - whatever it was, it is how the job ended
         ending = _ending_of(error)
         if is_transient(error) and (seconds := _wait(held)) is not None and retry_later(store, held, seconds, ending):
@@ -57,6 +61,12 @@ def perform(store: Store, held: Claim) -> Ending | None:
     ending = dataclasses.replace(ending, usage={**used, **ending.usage})
     finish(store, held, ending)
     return ending
+
+
+def _fan_out() -> contextlib.AbstractContextManager[None]:
+    """Where sweeps are computed: in threads of this process, or on the dask cluster of OUTSAMPLE_JOB_CLUSTER."""
+    address = os.environ.get("OUTSAMPLE_JOB_CLUSTER", "")
+    return cluster(address) if address else contextlib.nullcontext()
 
 
 def _cpu() -> float:

@@ -81,6 +81,7 @@ def backtest_parser() -> Parser:
     parser.add_argument("--qlib", action="store_true", help="write and show Qlib's reports too")
     parser.add_argument("--golden", action="store_true", help="compare with the golden result of this name")
     parser.add_argument("--queue", choices=["high", "normal", "low"], help="run as a background job")
+    parser.add_argument("--fallback", choices=["local"], help="with --queue: where it runs when Redis is away")
     parser.add_argument("--job-timeout", type=float, metavar="S", help="with --queue: seconds for the whole job")
     parser.add_argument("-o", "--output", metavar="VARIABLE", help="bind the result to this variable")
     parser.add_argument("-q", "--quiet", action="store_true", help="show nothing")

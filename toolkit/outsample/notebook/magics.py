@@ -210,6 +210,7 @@ class OutsampleMagics(Magics):
             self._data(arguments.data or self.dataset or load_settings().dataset),
             priority=arguments.queue,
             timeout=arguments.job_timeout,
+            fallback=arguments.fallback,
             lookahead=False if arguments.no_lookahead else "auto",
             params=parameters(arguments.params),
             sandbox=policy_of(arguments),

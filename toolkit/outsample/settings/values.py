@@ -127,7 +127,7 @@ class JobSettings:
 
     backend: Annotated[Literal["local", "rq"], Text("where background jobs run")] = "local"
     redis: Annotated[str | None, Text("URL of Redis")] = None
-    timeout: Annotated[float, Interval(gt=0, le=604_800), Text("seconds a job may take")] = 3600.0
+    timeout: Annotated[float, Interval(ge=1, le=86_400), Text("seconds a job may take")] = 3600.0
     priority: Annotated[Literal["high", "normal", "low"], Text("queue of a job that names none")] = "normal"
     max_active_per_user: Annotated[
         int | None, Interval(ge=1, le=1_000_000), Text("pending and running jobs of a user; unset: no limit")
