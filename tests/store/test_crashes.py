@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from outsample import Store, backtest
 from outsample.store import Trial, steps
 from outsample.store.job_tables import backtest_jobs, job_attempts
+from outsample.store.schema import backtest_runs
 from scale import SCALE
 
 SOURCE = "n = 5\nclose = data.get('close')\nposition = close > close.average(n)"
@@ -193,18 +194,22 @@ def test_publishing_survives_a_kill_at_every_step(tmp_path, children):
         assert healthy(folder / "store.db", outcomes) == {outcome.key for outcome in outcomes}
 
 
-def add_job(store, job_id, **values):
-    """A row of a job as it would be, with one attempt."""
-    row = {
+def job_row(job_id, **values):
+    """A row of a job as it would be after it ended long ago."""
+    return {
         "id": job_id[:36], "job_id": job_id, "kind": "sweep", "backend": "local", "priority": "normal", "name": "j",
         "start_date": "", "end_date": "", "weight_method": "none", "config": {}, "snapshot_id": "x",
         "dataset_version_ids": {}, "job_timeout": 60, "memory_limit_mb": 500, "created_at": LONG_AGO,
         "created_by": "ada", "queued_at": LONG_AGO, "completed_at": LONG_AGO, "status": "completed", "attempt": 1,
         "retry_count": 0, "cancel_requested": False, "forced": False, "progress_pct": 100.0, "progress_message": "",
-    }  # fmt: skip
+    } | values  # fmt: skip
+
+
+def add_job(store, job_id, **values):
+    """A job, with one attempt."""
     attempt = {"job_id": job_id, "attempt": 1, "worker_id": "w", "started_at": LONG_AGO, "outcome": "completed"}
     with store.begin() as connection:
-        connection.execute(sa.insert(backtest_jobs).values(**row | values))
+        connection.execute(sa.insert(backtest_jobs).values(**job_row(job_id, **values)))
         connection.execute(sa.insert(job_attempts).values(**attempt))
 
 
@@ -352,14 +357,14 @@ def test_rebuild_names_what_is_broken(store, result):
 
 def test_only_what_is_old_and_unnamed_is_purged(store, result, other):
     """Age decides; what a golden result names stays, and so does the ledger."""
-    from outsample.store.schema import backtest_runs, golden
+    from outsample.store.schema import golden
 
     store.save(result)
     store.save(other)
     assert store.purge("90d").keys == ()
     row = {"id": "g", "name": "g", "result_key": other.key, "snapshot_id": "x", "document": {}, "reason": "r"}
     with store.begin() as connection:
-        connection.execute(sa.update(backtest_runs).values(completed_at=LONG_AGO))
+        connection.execute(sa.update(backtest_runs).values(created_at=LONG_AGO, completed_at=LONG_AGO))
         connection.execute(sa.insert(golden).values(approved_by="a", created_at=LONG_AGO, **row))
     planned = store.purge("90d", dry_run=True)
     assert planned.keys == (result.key,)
@@ -400,12 +405,17 @@ def test_active_jobs_and_their_runs_are_never_purged(store, result, other):
     assert store.load(result.key).canonical_bytes == result.canonical_bytes
 
 
+def make_old(store):
+    """All runs were made and ended long ago."""
+    with store.begin() as connection:
+        connection.execute(sa.update(backtest_runs).values(created_at=LONG_AGO, completed_at=LONG_AGO))
+
+
 def test_a_run_stays_while_a_recent_job_leads_to_it(store, result):
     """An old run that a job answered with yesterday is in use."""
     store.save(result)
     yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
-    with store.begin() as connection:
-        connection.execute(sa.text("update backtest_runs set completed_at = :then"), {"then": "2020-01-01 00:00:00"})
+    make_old(store)
     add_job(store, "j" * 64, kind="backtest", completed_at=yesterday, result_key=result.key)
     assert store.purge("90d").keys == ()
     assert store.purge("12h").keys == (result.key,)
@@ -418,8 +428,7 @@ def test_retention_follows_the_setting(store, result, other, monkeypatch):
 
     for item in (result, other):
         store.save(item)
-    with store.begin() as connection:
-        connection.execute(sa.text("update backtest_runs set completed_at = :then"), {"then": "2020-01-01 00:00:00"})
+    make_old(store)
     assert retain(store) is None
     monkeypatch.setenv("OUTSAMPLE_STORE__RETENTION_DAYS", "30")
     assert len(retain(store, most=1).keys) == 1

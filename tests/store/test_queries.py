@@ -7,11 +7,16 @@ import pytest
 import sqlalchemy as sa
 
 from outsample import Store
+from outsample.store.job_retention import old_jobs_statements
+from outsample.store.job_tables import backtest_jobs
+from outsample.store.retention import old_runs_statements
 from outsample.store.rows import runs_statement
 from outsample.store.schema import backtest_runs, trials
+from store.test_crashes import job_row
 
 ROWS = 100_000
 BASE = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+SOON = BASE + datetime.timedelta(hours=8)
 
 
 def row(place):
@@ -36,6 +41,12 @@ def row(place):
     }
 
 
+def job(place):
+    moment = BASE + datetime.timedelta(minutes=place)
+    ends = {"created_at": moment, "completed_at": moment, "queued_at": moment}
+    return job_row(f"{place:064d}", kind="backtest", result_key=f"{place:064x}", **ends) | {"id": f"{place:036d}"}
+
+
 def trial(place):
     return {
         "id": f"{place:036d}",
@@ -58,7 +69,7 @@ def trial(place):
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def full(request, tmp_path_factory):
-    """A store with 100,000 runs and as many trials."""
+    """A store with 100,000 runs and as many trials and jobs."""
     if request.param == "sqlite":
         address = str(tmp_path_factory.mktemp("full") / "store.db")
         yield from _filled(address)
@@ -73,6 +84,8 @@ def _filled(address):
             for first in range(0, ROWS, 10_000):
                 connection.execute(sa.insert(backtest_runs), [row(place) for place in range(first, first + 10_000)])
                 connection.execute(sa.insert(trials), [trial(place) for place in range(first, first + 10_000)])
+            for first in range(0, ROWS, 10_000):
+                connection.execute(sa.insert(backtest_jobs), [job(place) for place in range(first, first + 10_000)])
         with store.begin() as connection:
             connection.execute(sa.text("analyze"))
         yield store
@@ -103,6 +116,10 @@ STATEMENTS = {
     .where(trials.c.dataset == "data 3")
     .group_by(trials.c.result_key),
     "trials of a family": sa.select(trials.c.result_key).where(trials.c.family == "family 3").distinct(),
+    "marked runs": old_runs_statements(SOON)[0],
+    "old runs": old_runs_statements(SOON)[1],
+    "marked jobs": old_jobs_statements(SOON)[0],
+    "old jobs": old_jobs_statements(SOON)[1],
     "newest trials": sa.select(trials.c.id).order_by(trials.c.created_at.desc()).limit(20),
 }
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from outsample.store.database import Database
 
-__all__ = ["broken_jobs", "job_bytes", "mark_jobs", "old_jobs", "remove_job", "runs_in_use"]
+__all__ = ["broken_jobs", "job_bytes", "mark_jobs", "needed_by_no_job", "old_jobs", "old_jobs_statements", "remove_job"]
 
 _ENDED = ("completed", "failed", "cancelled")
 
@@ -34,29 +34,35 @@ def old_jobs(database: Database, limit: datetime.datetime, kept: frozenset[str])
     kept : frozenset of str
         Result keys whose jobs stay.
     """
+
+    with database.connect() as connection:
+        rows = [row for query in old_jobs_statements(limit) for row in connection.execute(query).mappings().all()]
+    return [dict(row) for row in rows if row["result_key"] not in kept]
+
+
+def old_jobs_statements(limit: datetime.datetime) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Return the queries behind `old_jobs`: those that were marked, then those that are old; each has its index."""
     import sqlalchemy as sa
 
     from outsample.store.job_tables import backtest_jobs as jobs
 
-    old = sa.and_(jobs.c.status.in_(_ENDED), jobs.c.completed_at < limit)
     columns = (jobs.c.job_id, jobs.c.kind, jobs.c.created_by, jobs.c.result_key, jobs.c.result_path)
-    query = sa.select(*columns).where(sa.or_(old, jobs.c.purging_at.is_not(None)))
-    query = query.order_by(jobs.c.purging_at.is_(None), jobs.c.created_at)
-    with database.connect() as connection:
-        rows = connection.execute(query).mappings().all()
-    return [dict(row) for row in rows if row["result_key"] not in kept]
+    query = sa.select(*columns).order_by(jobs.c.created_at)
+    # Nothing ends before it was made: the index of creation finds what is old.
+    old = (jobs.c.status.in_(_ENDED), jobs.c.created_at < limit, jobs.c.completed_at < limit)
+    return query.where(jobs.c.purging_at.is_not(None)), query.where(*old, jobs.c.purging_at.is_(None))
 
 
-def runs_in_use(limit: datetime.datetime) -> list[sa.ColumnElement[bool]]:
+def needed_by_no_job(limit: datetime.datetime) -> list[sa.ColumnElement[bool]]:
     """Return the conditions of runs that no job needs: none that is active, none that ended after `limit`."""
     import sqlalchemy as sa
 
     from outsample.store.job_tables import backtest_jobs as jobs
     from outsample.store.schema import backtest_runs as runs
 
-    active = sa.select(jobs.c.job_id).where(jobs.c.status.in_(["pending", "running"]))
-    recent = sa.select(jobs.c.result_key).where(jobs.c.completed_at >= limit, jobs.c.result_key.is_not(None))
-    return [runs.c.job_id.not_in(active), runs.c.result_key.not_in(recent)]
+    active = sa.and_(jobs.c.job_id == runs.c.job_id, jobs.c.status.in_(["pending", "running"]))
+    recent = sa.and_(jobs.c.result_key == runs.c.result_key, jobs.c.completed_at >= limit)
+    return [~sa.exists().where(condition) for condition in (active, recent)]
 
 
 def job_bytes(database: Database, row: Mapping[str, Any]) -> int:

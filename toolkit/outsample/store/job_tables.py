@@ -85,6 +85,12 @@ backtest_jobs = sa.Table(
     sa.Index(None, "snapshot_id"),
     sa.Index(None, "result_key"),
     sa.Index(
+        "ix_backtest_jobs_purging",
+        "purging_at",
+        sqlite_where=sa.text("purging_at is not null"),
+        postgresql_where=sa.text("purging_at is not null"),
+    ),
+    sa.Index(
         "ix_backtest_jobs_pending",
         "priority",
         "created_at",

@@ -19,7 +19,7 @@ from outsample.settings import load_settings
 from outsample.store.audit import may_change, require_runner, write_audit
 from outsample.store.documents import read_document
 from outsample.store.files import MANIFEST, check_folder, discard, sweep
-from outsample.store.job_retention import broken_jobs, job_bytes, mark_jobs, old_jobs, remove_job, runs_in_use
+from outsample.store.job_retention import broken_jobs, job_bytes, mark_jobs, needed_by_no_job, old_jobs, remove_job
 from outsample.store.ledger import Trial, has_trial, record_trial
 from outsample.store.names import restore_names
 from outsample.store.publish import folder_of, published, run_row
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from outsample.store.database import Database
 
-__all__ = ["Purged", "Rebuilt", "broken_runs", "parse_age", "purge", "rebuild", "retain"]
+__all__ = ["Purged", "Rebuilt", "broken_runs", "old_runs_statements", "parse_age", "purge", "rebuild", "retain"]
 
 RUN = "run.json"
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -187,16 +187,23 @@ def _golden_keys(database: Database) -> frozenset[str]:
 
 def _candidates(database: Database, limit: datetime.datetime, kept: Collection[str]) -> list[dict[str, Any]]:
     """Rows that may go; those that an interrupted purge marked come first."""
+    with database.connect() as connection:
+        rows = [row for query in old_runs_statements(limit) for row in connection.execute(query).mappings().all()]
+    return [dict(row) for row in rows if row["result_key"] not in kept]
+
+
+def old_runs_statements(limit: datetime.datetime) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Return the queries behind `purge`: runs that were marked, then those that are old; each has its index."""
     import sqlalchemy as sa
 
     from outsample.store.schema import backtest_runs as runs
 
-    ended = (runs.c.status.in_(["completed", "failed"]), runs.c.completed_at < limit)
-    old = sa.and_(*ended, *runs_in_use(limit))
-    query = sa.select(runs).where(sa.or_(old, runs.c.purging_at.is_not(None)))
-    with database.connect() as connection:
-        rows = connection.execute(query.order_by(runs.c.purging_at.is_(None), runs.c.created_at)).mappings().all()
-    return [dict(row) for row in rows if row["result_key"] not in kept]
+    columns = (runs.c.result_key, runs.c.created_by, runs.c.result_path, runs.c.artefact_bytes)
+    query = sa.select(*columns).order_by(runs.c.created_at)
+    # Nothing ends before it was made: the index of creation finds what is old.
+    ended = (runs.c.status.in_(["completed", "failed"]), runs.c.created_at < limit, runs.c.completed_at < limit)
+    old = query.where(*ended, *needed_by_no_job(limit), runs.c.purging_at.is_(None))
+    return query.where(runs.c.purging_at.is_not(None)), old
 
 
 def _mark(database: Database, keys: tuple[str, ...]) -> None:

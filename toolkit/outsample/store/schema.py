@@ -170,6 +170,12 @@ backtest_runs = sa.Table(
     sa.Index(None, "max_drawdown"),
     sa.Index(None, "mean_ic"),
     sa.Index(None, "icir"),
+    sa.Index(
+        "ix_backtest_runs_purging",
+        "purging_at",
+        sqlite_where=sa.text("purging_at is not null"),
+        postgresql_where=sa.text("purging_at is not null"),
+    ),
 )
 
 # What is found about a result after it, under its key and the settings of the finding.
