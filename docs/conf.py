@@ -1,7 +1,12 @@
 """Sphinx configuration: numpydoc for the reference, MyST for everything else."""
 
+import os
+import tempfile
+
 import outsample
 
+# The tutorial counts its trials from one, whoever builds the pages.
+os.environ["OUTSAMPLE_STORE"] = os.path.join(tempfile.mkdtemp(prefix="outsample-docs-"), "store.db")  # noqa: PTH118
 project = "outsample"
 author = "the outsample developers"
 copyright = "the outsample developers"
@@ -11,7 +16,11 @@ html_theme = "pydata_sphinx_theme"
 html_title = "outsample"
 html_static_path: list[str] = []
 exclude_patterns = ["_build", "scripts", "reference/generated"]
-nb_execution_mode = "off"
+# Notebooks are committed without outputs: they are run when the pages are built, without a network, and must not fail.
+nb_execution_mode = "auto"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
 autosummary_generate = False
