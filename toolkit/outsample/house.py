@@ -11,8 +11,10 @@ installed on a machine, so what they say is never part of a result's canonical b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, EntryPoints
 from typing import Literal, Protocol, cast
 
 import pandas as pd
@@ -62,7 +64,7 @@ def run_house_checks(outcome: Outcome) -> list[tuple[str, HouseFinding]]:
     from importlib.metadata import entry_points
 
     found: list[tuple[str, HouseFinding]] = []
-    for point in sorted(entry_points(group=_GROUP), key=lambda item: item.name):
+    for point in _points(entry_points):
         try:
             check = cast(HouseCheck, point.load())
             said = list(check(outcome.positions.frame, outcome))
@@ -73,6 +75,12 @@ def run_house_checks(outcome: Outcome) -> list[tuple[str, HouseFinding]]:
             ) from error
         found += [(point.name, item) for item in said]
     return found
+
+
+@functools.lru_cache(maxsize=1)
+def _points(find: Callable[..., EntryPoints]) -> tuple[EntryPoint, ...]:
+    # Looking through everything that is installed takes as long as a small run: once for each process.
+    return tuple(sorted(find(group=_GROUP), key=lambda item: item.name))
 
 
 def house_notes(outcome: Outcome) -> tuple[str, ...]:

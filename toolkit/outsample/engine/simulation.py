@@ -11,6 +11,7 @@ import pandas as pd
 
 from outsample.config import Costs, Execution
 from outsample.engine.record import ROWS, Problem, Record
+from outsample.engine.trade_kernel import held_rows
 from outsample.engine.trades import trade_table
 
 __all__ = ["Simulation"]
@@ -98,10 +99,8 @@ class Simulation:
         rows = self.record.fills[:, 0] - self.problem.plan.first
         np.add.at(units, (rows, np.searchsorted(held, self.record.fills[:, 1])), self.record.amounts[:, 0])
         np.cumsum(units, axis=0, out=units)
-        for column, name in enumerate(held):
-            # A sum of fills that ends flat is zero up to rounding.
-            last = self._flat_rows(int(name))
-            units[last, column] = 0.0
+        # A sum of fills that ends flat is zero up to rounding.
+        units[~self._held_rows(held)] = 0.0
         return pd.DataFrame(units, index=self.dates, columns=self.symbols[held])
 
     @cached_property
@@ -211,21 +210,12 @@ class Simulation:
         values: np.ndarray = self.record.curve[row] if row < 3 else self.record.bars[row]
         return values
 
-    def _flat_rows(self, name: int) -> np.ndarray:
-        """Bars of the evaluation at whose close a symbol is not held."""
-        fills, amounts = self.record.fills, self.record.amounts
-        own = fills[:, 1] == name
-        bars, deltas = fills[own, 0] - self.problem.plan.first, amounts[own, 0]
-        held = np.zeros(len(self.dates), dtype=bool)
-        units, biggest = 0.0, 0.0
-        for place, (bar, delta) in enumerate(zip(bars.tolist(), deltas.tolist(), strict=True)):
-            units += delta
-            biggest = max(biggest, abs(units))
-            if abs(units) <= 1e-9 * biggest:
-                units, biggest = 0.0, 0.0
-            end = bars[place + 1] if place + 1 < len(bars) else len(held)
-            held[bar:end] = units != 0.0
-        return ~held
+    def _held_rows(self, held: np.ndarray) -> np.ndarray:
+        """Whether a symbol is held at the close of a bar [bar of the evaluation x symbol of `held`]."""
+        fills = self.record.fills
+        bars, columns = fills[:, 0] - self.problem.plan.first, np.searchsorted(held, fills[:, 1])
+        found: np.ndarray = held_rows(bars, columns, self.record.amounts, len(self.dates), len(held))
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         # Frames are rebuilt from the arrays.

@@ -10,7 +10,7 @@ import numpy as np
 
 from outsample.jit import jit
 
-__all__ = ["collect_trades"]
+__all__ = ["collect_trades", "held_rows"]
 
 
 def _walk_fills(fills, amounts, close, highs, lows, equity, year, borrow_rate, at_open, at_close, first, last):
@@ -104,6 +104,25 @@ def _walk_fills(fills, amounts, close, highs, lows, equity, year, borrow_rate, a
     return ints[:count].copy(), floats[:count].copy()
 
 
+def _walk_holdings(bars, columns, amounts, n_bars, n_columns):
+    """Whether each column is held at each close; a sum of fills that is rounding is no holding."""
+    held = np.zeros((n_bars, n_columns), np.bool_)
+    units, biggest, since = np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns, np.int64)
+    for f in range(len(bars)):
+        t, i = bars[f], columns[f]
+        if units[i] != 0.0:
+            held[since[i] : t, i] = True
+        units[i] += amounts[f, 0]
+        biggest[i] = max(biggest[i], abs(units[i]))
+        if abs(units[i]) <= 1e-9 * biggest[i]:
+            units[i], biggest[i] = 0.0, 0.0
+        since[i] = t
+    for i in range(n_columns):
+        if units[i] != 0.0:
+            held[since[i] :, i] = True
+    return held
+
+
 _TABLE = "Array(float64, 2, 'A', readonly=True)"
 _compiled = jit(
     _walk_fills,
@@ -111,6 +130,17 @@ _compiled = jit(
     f"int64[:, ::1], float64[:, ::1], {_TABLE}, {_TABLE}, {_TABLE}, float64[::1], float64[::1], float64, "
     "boolean, boolean, int64, int64)",
 )
+
+
+_holdings = jit(
+    _walk_holdings, "boolean[:, ::1](int64[::1], int64[::1], Array(float64, 2, 'A', readonly=True), int64, int64)"
+)
+
+
+def held_rows(*args: object) -> np.ndarray:
+    """Run the compiled walk: bars and columns of the fills, their amounts, and the shape of the answer."""
+    found: np.ndarray = _holdings(*args)
+    return found
 
 
 def collect_trades(*args: object) -> tuple[np.ndarray, np.ndarray]:
