@@ -95,7 +95,7 @@ def _errors(rows: Sequence[Row]) -> Table:
             example = shape["examples"][0]
             where = example["name"] + (f", line {example['line']}" if example["line"] else "")
             suggestion = group["suggestion"] if place == 0 else ""
-            lines.append((group["category"], count(shape["count"]), shape["shape"], where, suggestion))
+            lines.append((group["category"], count(shape["count"]), _clipped(shape["shape"], 90), where, suggestion))
     return Table(
         title="Errors and findings",
         columns=("category", "count", "message", "for example", "what to do"),
@@ -164,4 +164,8 @@ def _strategies(rows: Sequence[Row]) -> Table:
 def _why(row: Row) -> str:
     text = row.message or "; ".join(row.reasons)
     text = f"line {row.line}: {text}" if row.line else text
-    return text if len(text) <= 160 else f"{text[:157]}..."
+    return _clipped(text, 160)
+
+
+def _clipped(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."
