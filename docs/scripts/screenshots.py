@@ -31,7 +31,7 @@ store.save(result)
 for fast, name in ((20, "quick cross"), (80, "slow cross")):
     changed = outsample.Strategy.from_source(strategy.source, name).with_params(fast=fast)
     store.save(outsample.backtest(changed, data, store=store, lookahead=False))
-outsample.record_golden(result, reason="first version", folder="golden")
+outsample.record_golden(result, "golden_cross", reason="first version", folder="golden")
 for days in (25, 35, 45):
     job = outsample.submit(strategy.with_params(fast=days), data, store=store, lookahead=False)
 outsample.submit("while True:\\n    pass\\n" + strategy.source, data, store=store, lookahead=False)
@@ -100,6 +100,9 @@ def main():
         page = watched(launch(play), width=WIDTH + 170, height=2400)
         open_notebook(page, address, "widgets.ipynb")
         run_all(page, 300.0)
+        failed = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
+        if failed:
+            raise SystemExit("\n".join(failed))
         page.wait_for_function("count => document.querySelectorAll('.osw').length > count", arg=len(CELLS) - 1)
         widgets = dict(zip(CELLS, page.locator(".osw").all(), strict=False))
         prepare(widgets)
@@ -107,7 +110,7 @@ def main():
             widget.scroll_into_view_if_needed()
             settled(page)
             clip = widget.bounding_box()
-            clip["height"] = min(clip["height"], 900)
+            clip["height"] = min(clip["height"], 1100)
             (IMAGES / f"widget-{name}.png").write_bytes(small(page.screenshot(clip=clip)))
         running = widgets["jobs"].get_by_role("button", name="Cancel")
         for button in running.all():

@@ -103,7 +103,7 @@ function renderFolds({ model, el }) {
   body.append(
     h("p", { class: "osw-note" }, `Out of sample: Sharpe ratio ${about.sharpe}, efficiency ${about.efficiency}.`),
     readout, host, h("h4", {}, "Windows (grey: trained, blue: tested; choose one)"), line_.node, maps,
-    h("div", { class: "osw-aside" }, scatter(about.windows), grid("Windows", columns.map(([name, label], place) => ({ name, label, numeric: place > 2 })), rows)),
+    h("div", { class: "osw-aside osw-thin" }, scatter(about.windows), grid("Windows", columns.map(([name, label], place) => ({ name, label, numeric: place > 2 })), rows)),
   );
   if (about.windows.length) choose(about.windows.length - 1);
   const showTwin = hideTwin(model);
