@@ -1,9 +1,14 @@
 """``%%backtest`` in a real IPython shell."""
 
+import asyncio
+import re
+from pathlib import Path
+
 import pytest
 from IPython.utils.capture import capture_output
 
 from outsample import Store
+from outsample.notebook.arguments import backtest_parser
 from outsample.notebook.failure import CellFailed
 
 CELL = """fast = 20  # 5..60
@@ -297,3 +302,122 @@ def test_a_queued_cell_is_a_job_with_the_same_result(shell):
     shell.run_cell_magic("backtest", "cross -q -o r --no-lookahead --no-cache --params fast=9", CELL)
     assert job.result().canonical_bytes == shell.user_ns["r"].canonical_bytes
     assert "--queue" in str(failing(shell, "cross --queue urgent"))
+
+
+# What each option of a run changes in the result that it leads to, on three years of the sample.
+SPAN = "--start 2005-01-03 --end 2007-12-31"
+
+
+def bound(shell, line, cell=CELL):
+    shell.run_cell_magic("backtest", f"m -q -o r --no-lookahead {SPAN} {line}", cell)
+    return shell.user_ns["r"]
+
+
+def test_the_period_is_that_of_the_line(shell):
+    """--start and --end bound the equity; the averages still read the years before."""
+    equity = bound(shell, "").equity
+    assert (str(equity.index[0].date()), str(equity.index[-1].date())) == ("2005-01-03", "2007-12-31")
+    assert equity.iloc[5] != equity.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "value"),
+    [
+        ("--fee-ratio 0.002", "fee_ratio", 0.002),
+        ("--tax-ratio 0.003", "tax_ratio", 0.003),
+        ("--slippage 0.001", "slippage", 0.001),
+        ("--resample ME", "resample", "ME"),
+    ],
+)
+def test_costs_and_schedule_are_those_of_the_line(shell, option, name, value):
+    """The option is in the configuration; each cost makes the result worse than without it."""
+    plain, changed = bound(shell, "").equity.iloc[-1], bound(shell, option)
+    assert changed.config[name] == value
+    assert name == "resample" or changed.equity.iloc[-1] < plain
+
+
+def test_engine_seed_benchmark_and_trust(shell):
+    """Each stands in the request; the reference engine gives the same equity, another seed another result."""
+    plain = bound(shell, "")
+    slow = bound(shell, "--engine reference --benchmark AAPL --trust")
+    assert (slow.outcome.request.engine, slow.outcome.benchmark_name) == ("reference", "AAPL")
+    assert slow.outcome.request.policy.require == "process-only"
+    assert abs(slow.equity - plain.equity).max() < 1e-9
+    cell = "position = data.get('close') * 0 + np.random.random(5)"
+    assert bound(shell, "--seed 1", cell).equity.iloc[-1] != bound(shell, "--seed 2", cell).equity.iloc[-1]
+
+
+def test_a_known_result_is_not_run_again_unless_asked(shell):
+    """The second run comes from the store; --no-cache runs and compares."""
+    bound(shell, "")
+    assert "store" in bound(shell, "").usage or "sandbox" not in bound(shell, "").usage
+    assert "sandbox" in str(bound(shell, "--no-cache").usage)
+
+
+def test_qlib_reports_are_written_beside(shell, tmp_path, monkeypatch):
+    """--qlib writes its numbers, with or without Qlib, and binds what was written."""
+    monkeypatch.chdir(tmp_path)
+    bound(shell, "--qlib")
+    written = shell.user_ns["r_qlib"]
+    assert written.files
+    assert all((Path(written.folder) / name).exists() for name in written.files)
+
+
+def test_a_bootstrap_is_shown_as_a_report(shell):
+    """--bootstrap displays text, tables and a picture; the values are bound."""
+    from IPython.utils.capture import capture_output
+
+    with capture_output() as captured:
+        shell.run_cell_magic("backtest", f"m -o r --no-lookahead {SPAN} --bootstrap 200,seed=1", CELL)
+    (shown,) = [item.data for item in captured.outputs if "Bootstrap" in item.data.get("text/plain", "")]
+    assert "<table" in shown["text/html"]
+    assert "image/png" in shown
+    low, high = shell.user_ns["r_bootstrap"].table.set_index("statistic").loc["sharpe", ["low", "high"]]
+    assert f"between {low:.2f} and {high:.2f}" in shown["text/plain"]
+    shell.run_line_magic("unload_ext", "outsample")
+    assert "text/html" not in shell.display_formatter.format(shell.user_ns["r_bootstrap"])[0]
+
+
+def test_long_names_of_output_and_quiet(shell):
+    """--output and --quiet are -o and -q."""
+    with capture_output() as captured:
+        shell.run_cell_magic("backtest", f"m --quiet --output found --no-lookahead {SPAN}", CELL)
+    assert shell.user_ns["found"].name == "m"
+    assert captured.outputs == []
+
+
+@pytest.mark.parametrize(("line", "words"), [("--queue high --job-timeout 0", "[1, 86400]"), ("--fallback moon", "")])
+def test_options_of_jobs_are_checked_before_anything_runs(shell, line, words):
+    """Seconds out of range and an unknown fallback are refused, and nothing is submitted."""
+    assert words in str(failing(shell, f"m -o job {line}"))
+    assert "job" not in shell.user_ns
+
+
+def test_a_cell_under_a_running_event_loop(shell):
+    """As in a kernel: the same result, and the loop goes on."""
+
+    async def notebook():
+        ticks = []
+        ticking = asyncio.create_task(asyncio.sleep(0, ticks.append(1)))
+        shell.run_cell_magic("backtest", f"m -q -o inside --no-lookahead {SPAN}", CELL)
+        await ticking
+        return ticks
+
+    assert asyncio.run(notebook()) == [1]
+    assert shell.user_ns["inside"].key == bound(shell, "").key
+
+
+def test_two_magic_lines_in_one_cell_are_an_error_of_the_cell(shell):
+    """The second one is no Python: the line is named, and nothing is bound."""
+    error = failing(shell, "first -o twice", f"{CELL}\n%%backtest second -o twice\n{CELL}")
+    assert "[SYNTAX]" in str(error)
+    assert f"line {len(CELL.splitlines()) + 3}" in str(error)
+    assert "twice" not in shell.user_ns
+
+
+def test_every_option_is_in_these_tests():
+    """An option that is added here has a test, or this one fails."""
+    text = Path(__file__).read_text(encoding="utf-8")
+    for action in backtest_parser()._actions:
+        for option in action.option_strings:
+            assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text), option
