@@ -174,6 +174,7 @@ def healthy(path, outcomes):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_publishing_survives_a_kill_at_every_step(tmp_path, children):
     """Before each named step and each change of a file: what was finished is there, and publishing again succeeds."""
     outcomes = made()
@@ -224,6 +225,7 @@ def add_tables(store, job_id):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_purging_survives_a_kill_at_every_step(tmp_path, children):
     """Whatever step it is: no row that can be seen lacks its files, and the next purge finishes the work."""
     outcomes = made()
@@ -253,6 +255,7 @@ def test_purging_survives_a_kill_at_every_step(tmp_path, children):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_random_kills_of_a_writer_lose_nothing(tmp_path, children):
     """Every trial that a writer said it had recorded is there after kill -9 at 50 random moments."""
     rng, path, outcomes = random.Random(5), tmp_path / "store.db", made()
@@ -285,6 +288,7 @@ with Store.open(sys.argv[1]) as store:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_eight_processes_write_at_once(tmp_path):
     """Eight processes on one SQLite file, from its first opening on: nothing is lost, nothing is there twice."""
     path, outcomes = tmp_path / "store.db", made()
