@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from outsample.errors import ConfigError, nearest
 
 __all__ = [
     "Dates",
+    "Rates",
     "as_offset",
     "as_resample",
     "as_timestamp",
@@ -19,12 +21,15 @@ __all__ = [
     "naive",
     "set_bool",
     "set_number",
+    "set_rates",
     "set_value",
     "set_whole",
 ]
 
 # Rebalance dates that were given one by one.
 Dates = tuple[pd.Timestamp, ...]
+# Annual rates by date (ISO), where they change: a value that compares, and that JSON can hold.
+Rates = tuple[tuple[str, float], ...]
 
 
 def set_value(instance: object, name: str, value: object) -> None:
@@ -53,6 +58,30 @@ def set_number(  # noqa: PLR0913 - one rule with its bounds
     if math.isnan(number) or number < low or number > high or (open_low and number == low) or math.isinf(number):
         raise ConfigError(f"{name} must be {allowed}. Got {value!r}.", hint=hint)
     set_value(instance, name, number + 0.0)
+
+
+def set_rates(instance: object, name: str, *, low: float, high: float) -> None:
+    """Check a field that is a number, or rates by date: a Series [date], or pairs of date and rate."""
+    value = getattr(instance, name)
+    if not isinstance(value, pd.Series | list | tuple):
+        set_number(instance, name, low=low, high=high)
+        return
+    allowed = f"a number in [{low:g}, {high:g}], or a Series of such numbers with dates"
+    try:
+        pairs: list[tuple[Any, Any]] = list(value.dropna().items()) if isinstance(value, pd.Series) else list(value)
+        dated = [(pd.Timestamp(date).tz_localize(None), float(rate)) for date, rate in pairs]
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name} must be {allowed}. Got {value!r}.") from error
+    numbers = isinstance(value, pd.Series) and not isinstance(value.index, pd.DatetimeIndex)
+    if not dated or numbers or not all(low <= rate <= high for _, rate in dated):
+        raise ConfigError(f"{name} must be {allowed}. Got {value!r}.")
+    if len({date for date, _ in dated}) < len(dated):
+        raise ConfigError(f"{name} has two rates for one date.", hint="Keep one rate per date.")
+    kept: list[tuple[str, float]] = []
+    for date, rate in sorted(dated):
+        if not kept or kept[-1][1] != rate + 0.0:
+            kept.append((date.isoformat(), rate + 0.0))
+    set_value(instance, name, tuple(kept))
 
 
 def set_whole(instance: object, name: str, *, low: int, hint: str = "") -> None:

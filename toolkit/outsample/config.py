@@ -18,6 +18,7 @@ import pandas as pd
 
 from outsample.checks import (
     Dates,
+    Rates,
     as_offset,
     as_resample,
     as_timestamp,
@@ -25,6 +26,7 @@ from outsample.checks import (
     naive,
     set_bool,
     set_number,
+    set_rates,
     set_value,
     set_whole,
 )
@@ -228,8 +230,8 @@ class Conventions:
 
     Parameters
     ----------
-    risk_free : float
-        Annual risk-free rate as a fraction; (1 + risk_free)^(1/P) - 1 per period.
+    risk_free : float or Series [date]
+        Annual risk-free rate as a fraction; (1 + risk_free)^(1/P) - 1 per period. By date: the last on or before it.
     periods_per_year : float or None
         Overrides the dataset's number of periods per year.
     nan_policy : {"raise", "zero", "drop"}
@@ -238,13 +240,13 @@ class Conventions:
         Annualise spans shorter than a year.
     """
 
-    risk_free: float = 0.0
+    risk_free: float | Rates | pd.Series = 0.0
     periods_per_year: float | None = None
     nan_policy: Literal["raise", "zero", "drop"] = "raise"
     annualise_short: bool = False
 
     def __post_init__(self) -> None:
-        set_number(self, "risk_free", low=-0.99, high=10.0)
+        set_rates(self, "risk_free", low=-0.99, high=10.0)
         set_number(self, "periods_per_year", low=0.0, high=1e9, open_low=True, optional=True)
         check_choice("nan_policy", self.nan_policy, ("raise", "zero", "drop"))
         set_bool(self, "annualise_short")

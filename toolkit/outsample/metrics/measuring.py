@@ -96,7 +96,8 @@ def measure(  # noqa: PLR0913 - pinned
     year = used.periods_per_year or periods_per_year or (float(source.periods_per_year) if simulated else 252.0)
     given = _series(source.returns if simulated else source)
     returns = _bounded(_clean(given, used.nan_policy))
-    rate = used.risk_free if conventions or plain else _rates(risk_free, given, used.nan_policy)
+    asked = used.risk_free if conventions else risk_free
+    rate = asked if isinstance(asked, int | float) else _rates(asked, given, used.nan_policy)
     closed, n_trades = _closed(source, trades, simulated=simulated)
     found = _of_returns(returns, year, rate) if len(returns) else {}
     found |= {} if closed is None else trade_metrics(closed)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from outsample.checks import Rates
 from outsample.errors import DataInvalid
 
 __all__ = ["RiskFree", "annual_rates", "bar_rates"]
 
-RiskFree = float | pd.Series | np.ndarray
+RiskFree = float | pd.Series | np.ndarray | Rates
 
 
 def annual_rates(risk_free: RiskFree, returns: object) -> float | np.ndarray:
@@ -17,9 +18,9 @@ def annual_rates(risk_free: RiskFree, returns: object) -> float | np.ndarray:
 
     Parameters
     ----------
-    risk_free : float, Series or array-like [bar]
-        A Series with dates beside returns with dates gives each bar the last rate on or before its date;
-        anything else must have one rate per bar.
+    risk_free : float, Series, array-like [bar] or pairs of date and rate
+        Pairs, as `Conventions` keep them, are a Series with dates. A Series with dates beside returns with dates
+        gives each bar the last rate on or before its date; anything else must have one rate per bar.
     returns : Series or array-like [bar]
 
     Raises
@@ -35,6 +36,9 @@ def annual_rates(risk_free: RiskFree, returns: object) -> float | np.ndarray:
     """
     if isinstance(risk_free, int | float | np.number):
         return float(_checked(np.array([float(risk_free)]), 1)[0])
+    if isinstance(risk_free, tuple) and risk_free and isinstance(risk_free[0], tuple):
+        stamps, rates = zip(*risk_free, strict=True)
+        risk_free = pd.Series(rates, index=pd.DatetimeIndex(stamps))
     n = len(returns) if isinstance(returns, pd.Series) else len(np.asarray(returns))
     if _dated(risk_free) and _dated(returns):
         risk_free = _at(risk_free, returns.index)  # type: ignore[arg-type, attr-defined]

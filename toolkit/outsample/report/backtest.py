@@ -200,9 +200,16 @@ def _rate(value: float) -> str:
 
 def _conventions(outcome: Outcome) -> str:
     used = outcome.request.resolved_conventions
-    parts = [f"{used.periods_per_year:g} bars a year", f"risk-free rate {formats.percent(used.risk_free)}"]
+    parts = [f"{used.periods_per_year:g} bars a year", f"risk-free rate {_risk_free(used.risk_free)}"]
     parts += [] if used.nan_policy == "raise" else [f"NaN: {used.nan_policy}"]
     return ", ".join([*parts, "spans under a year annualised"] if used.annualise_short else parts)
+
+
+def _risk_free(rate: object) -> str:
+    if not isinstance(rate, tuple):
+        return formats.percent(rate)
+    rates = [float(one) for _, one in rate]
+    return f"by date, {formats.percent(min(rates))} to {formats.percent(max(rates))}"
 
 
 def _metrics(outcome: Outcome, other: metrics.Metrics | None) -> Table:

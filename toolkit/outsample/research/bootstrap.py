@@ -12,6 +12,7 @@ import pandas as pd
 
 from outsample.checks import check_choice
 from outsample.errors import ConfigError, DataInvalid
+from outsample.metrics.rates import RiskFree, bar_rates
 from outsample.research.bootstrap_run import Paths, run_paths
 from outsample.research.bootstrap_table import PERCENTILES, bootstrap_table
 from outsample.stats import optimal_block_length
@@ -98,7 +99,7 @@ def bootstrap(  # noqa: PLR0913 - pinned, with what a result knows by itself
     level: float = 0.95,
     n_jobs: int | None = None,
     periods_per_year: float | None = None,
-    risk_free: float | None = None,
+    risk_free: RiskFree | None = None,
     time_under_water: bool = False,
     on_done: Callable[[int, int], None] | None = None,
 ) -> Bootstrap:
@@ -124,9 +125,9 @@ def bootstrap(  # noqa: PLR0913 - pinned, with what a result knows by itself
         Threads; None: one per core.
     periods_per_year : float, optional
         None: what the argument says, or 252. Trades that are given as numbers need their number per year.
-    risk_free : float, optional
-        Annual rate, taken from returns before the Sharpe ratio and volatility; None: what the argument says,
-        or 0. Trades are taken as they are.
+    risk_free : float or Series [date], optional
+        Annual rate, or rates by date, taken from returns before the Sharpe ratio and volatility; None: what the
+        argument says, or 0. Trades are taken as they are.
     time_under_water : bool
         Also the longest time under water, in bars (or trades); it costs a walk over every bar.
     on_done : callable, optional
@@ -156,7 +157,7 @@ def bootstrap(  # noqa: PLR0913 - pinned, with what a result knows by itself
             "not finite."
         )
     length = _block(x, block, method)
-    excess = x - ((1.0 + rate) ** (1.0 / year) - 1.0) if rate else x
+    excess = x - bar_rates(rate, returns, year)
     paths = Paths(returns=x, excess=excess, kind=_METHODS[method], block=length, seed=int(seed), year=year)
     samples = run_paths(paths, int(n_paths), n_jobs=n_jobs, time_under_water=time_under_water, on_done=on_done)
     missing = {}
@@ -208,13 +209,19 @@ def _check(method: str, n_paths: int, level: float, seed: int) -> None:
     check_share("level", level, open_ends=True)
 
 
-def _source(source: Any, method: str, year: float | None, risk_free: float | None) -> tuple[pd.Series, float, float]:  # noqa: ANN401 - duck-typed, as documented
+def _source(
+    source: Any,  # noqa: ANN401 - duck-typed, as documented
+    method: str,
+    year: float | None,
+    risk_free: RiskFree | None,
+) -> tuple[pd.Series, float, RiskFree]:
     """What is resampled, its observations per year, and the annual risk-free rate."""
     conventions = getattr(getattr(getattr(source, "outcome", None), "request", None), "resolved_conventions", None)
     known = conventions or getattr(source, "simulation", source)
     bars = year or float(getattr(known, "periods_per_year", None) or 252.0)
-    rate = float(getattr(conventions, "risk_free", 0.0) if risk_free is None else risk_free)
-    if not bars > 0.0 or not rate > -1.0:
+    rate = getattr(conventions, "risk_free", 0.0) if risk_free is None else risk_free
+    rate = float(rate) if isinstance(rate, int | float) else rate
+    if not bars > 0.0 or (isinstance(rate, float) and not rate > -1.0):
         raise ConfigError(f"periods_per_year > 0 and risk_free > -1 are needed. Got {year!r} and {risk_free!r}.")
     held = getattr(source, "returns", source)
     returns = held if isinstance(held, pd.Series) else pd.Series(np.asarray(held, dtype=float))

@@ -15,6 +15,7 @@ import pandas as pd
 
 from outsample import metrics
 from outsample.config import Conventions
+from outsample.metrics.rates import annual_rates
 
 __all__ = ["NUMBERS", "Numbers", "numbers_of", "sharpes"]
 
@@ -65,6 +66,7 @@ def numbers_of(
     """
     year, bars = float(conventions.periods_per_year or 252.0), returns.shape[1]
     short = _under_one_year(dates, year) and not conventions.annualise_short
+    rates = annual_rates(conventions.risk_free, pd.Series(0.0, index=dates)) if conventions.risk_free else 0.0
     root, found = math.sqrt(year), []
     for row, ((mean, spread, _), end, depth, count) in enumerate(
         zip(_moments(returns), ends.tolist(), depths.tolist(), trades, strict=True)
@@ -72,7 +74,7 @@ def numbers_of(
         plain = mean / spread * root if spread != 0.0 and bars > 1 else math.nan
         sharpe = plain
         if conventions.risk_free:
-            sharpe = metrics.sharpe(returns[row], periods_per_year=year, risk_free=conventions.risk_free)
+            sharpe = metrics.sharpe(returns[row], periods_per_year=year, risk_free=rates)
         found.append(
             Numbers(
                 sharpe=math.nan if short else sharpe,
