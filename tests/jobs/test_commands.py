@@ -7,8 +7,7 @@ import urllib.request
 
 import pytest
 
-from jobs.world import SOURCE, World, until
-from outsample import backtest
+from jobs.world import SPIN, World, until
 from outsample.archive import Store
 from outsample.cli.main import main
 from outsample.jobs import submit
@@ -68,17 +67,23 @@ def test_a_worker_without_redis_does_not_start(job, monkeypatch, capsys):
 
 @pytest.mark.slow
 @pytest.mark.server
-def test_a_worker_that_works(tmp_path, postgres_url, redis_url, free_port):
-    """It is healthy, serves its figures, and what it stored is read from a shell; its files are gone with it."""
+def test_the_life_of_a_worker(tmp_path, postgres_url, redis_url, free_port):
+    """It is healthy and serves its figures; on SIGTERM its running job is pending again, not counted, within 10 s."""
     world = World("rq", tmp_path, postgres_url, redis_url)
     with world.running(workers=0):
         command = [sys.executable, "-m", "outsample", "worker", "--metrics-port", str(free_port)]
         world.workers.append(subprocess.Popen(command))
         until(lambda: main(["worker", "--health"]) == 0)
-        job = world.submit()
-        job.wait(60)
+        world.submit().result(120)
         with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/metrics", timeout=10) as answer:
             assert 'outsample_jobs{status="completed",queue="normal"} 1' in answer.read().decode()
-        assert job.result().canonical_bytes == backtest(SOURCE, "sample", store=False, lookahead=False).canonical_bytes
+        job = world.submit(SPIN)
+        until(lambda: job.status == "running" and job.row["progress_pct"] > 0)
+        world.workers[0].terminate()
+        assert world.workers[0].wait(10) == 0
+        assert (job.status, job.row["attempt"]) == ("pending", 1)
+        assert [attempt["outcome"] for attempt in job.attempts] == ["returned"]
+        assert job.cancel() == "cancelled"
+        assert main(["worker", "--health"]) == 1
     assert not list((tmp_path / "jobs" / "workers").iterdir())
     assert not list((tmp_path / "jobs" / "tmp").iterdir())

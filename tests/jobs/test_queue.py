@@ -6,10 +6,10 @@ import time
 import pytest
 import redis
 
-from jobs.world import SPIN, World, until
+from jobs.world import World
 from outsample.archive import Store
 from outsample.errors import ConfigError, JobError
-from outsample.jobs import Job, states, submit
+from outsample.jobs import states, submit
 from outsample.jobs.queues import Queues, is_job_id
 from outsample.jobs.sources import RedisSource
 from outsample.jobs.worker import run_worker
@@ -133,17 +133,3 @@ def test_one_backend_reads_what_the_other_wrote(tmp_path, postgres_url, redis_ur
     with Store.open(tmp_path / "other.db") as other:
         assert other.rebuild().restored == (first.key,)
         assert other.load(first.key).canonical_bytes == first.canonical_bytes
-
-
-@pytest.mark.slow
-def test_a_worker_gives_its_job_back(tmp_path, postgres_url, redis_url):
-    """SIGTERM: the running job is pending again, its attempt not counted, and the worker ends with 0 within 10 s."""
-    with World("rq", tmp_path, postgres_url, redis_url).running() as world:
-        job = world.submit(SPIN)
-        until(lambda: job.status == "running" and job.row["progress_pct"] > 0)
-        world.workers[0].terminate()
-        assert world.workers[0].wait(10) == 0
-        row = Job(job.id, world.store).row
-        assert (row["status"], row["attempt"]) == ("pending", 1)
-        assert [attempt["outcome"] for attempt in job.attempts] == ["returned"]
-        assert job.cancel() == "cancelled"

@@ -44,7 +44,7 @@ def test_a_storm_loses_nothing(tmp_path, postgres_url, redis_server):
     """60 jobs from 8 submitters into 4 workers while workers and Redis are killed: every job ends, once."""
     rng = random.Random(11)
     redis_server.restart()
-    with World("rq", tmp_path, postgres_url, redis_server.url).running(WORKERS) as world:
+    with World("rq", tmp_path, postgres_url, redis_server.url, slots=1).running(WORKERS) as world:
         arguments = [str(JOBS), str(SUBMITTERS)]
         submitters = [
             subprocess.Popen(

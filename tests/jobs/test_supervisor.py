@@ -44,20 +44,37 @@ def loop(store, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("idle", ["0", "nonsense"])
-def test_a_supervisor_looks_for_a_job_before_it_is_idle(local, monkeypatch, idle):
+def test_a_supervisor_looks_for_a_job_before_it_is_idle(local, monkeypatch):
     """However soon it may end, and however long its first child takes to start: the job is done."""
-    monkeypatch.setenv("OUTSAMPLE_JOB_IDLE", idle)
+    monkeypatch.setenv("OUTSAMPLE_JOB_IDLE", "0")
     monkeypatch.setattr("outsample.jobs.job.ensure_supervisor", lambda *_: None)
     job = submit(SOURCE, "sample", store=local, lookahead=False)
     process = subprocess.Popen([sys.executable, "-m", "outsample.jobs.supervise"])
     try:
         assert job.wait(120).status == "completed"
-        if idle == "0":
-            assert process.wait(30) == 0
+        assert process.wait(30) == 0
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", 60.0), ("5", 5.0), ("soon", 60.0), ("-1", 0.0)])
+def test_seconds_until_a_supervisor_is_idle(local, monkeypatch, text, seconds):
+    """OUTSAMPLE_JOB_IDLE counts when it is a number; nobody would see an error."""
+    made = []
+    monkeypatch.setenv("OUTSAMPLE_JOB_IDLE", text)
+    monkeypatch.setattr(supervise, "Supervisor", lambda *arguments: made.append(arguments) or Nothing())
+    assert supervise.main([]) == 0
+    assert made[0][2].idle_seconds == seconds
+
+
+class Nothing:
+    """A supervisor that has been told to stop."""
+
+    stopped = True
+
+    def run(self):
+        pass
 
 
 def test_somebody_who_looks_at_the_lock_does_not_keep_a_supervisor_away(local, monkeypatch):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from outsample.archive import Store
+from outsample.errors import JobError
 from outsample.jobs.local import locked
 from outsample.jobs.sources import LocalSource
 from outsample.jobs.supervisor import Options, Supervisor, folder_of, worker_name
@@ -19,6 +20,7 @@ from outsample.settings import load_settings
 
 __all__ = ["main"]
 
+_log = logging.getLogger(__name__)
 IDLE_SECONDS = 60.0
 # Others hold the lock for a moment, to see whether somebody has it; only a supervisor holds it for so long.
 _PATIENCE_SECONDS = 2.0
@@ -54,7 +56,7 @@ def _seconds(text: str) -> float:
     try:
         return max(float(text or IDLE_SECONDS), 0.0)
     except ValueError:
-        logging.getLogger(__name__).warning("OUTSAMPLE_JOB_IDLE must be a number of seconds. Got %r.", text)
+        _log.warning("OUTSAMPLE_JOB_IDLE must be a number of seconds. Got %r.", text)
         return IDLE_SECONDS
 
 
@@ -84,7 +86,11 @@ def main(arguments: list[str]) -> int:
                         Options(slots=slots, idle_seconds=idle, wake=pipe),
                         store.engine.url.render_as_string(hide_password=False),
                     )
-                    supervisor.run()
+                    try:
+                        supervisor.run()
+                    except JobError as error:  # children cannot be started
+                        _log.error("%s %s", error, error.hint)
+                        return 1
             # Whoever submitted while the lock was still held has started no other supervisor.
             if supervisor.stopped or not active_jobs(store, backend="local"):
                 return 0
