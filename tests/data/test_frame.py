@@ -408,3 +408,14 @@ def test_other_number_types_are_read_as_floats(dtype):
     same(ours.rank(), plain.rank(axis=1))
     same(ours.is_largest(1), pd.DataFrame(StrategyFrame(plain).is_largest(1)))
     same(ours.rise(), plain > plain.shift(1))
+
+
+def test_pct_change_never_fills_a_gap():
+    """A bar without a price has no return, and neither has the next: with pandas 2 as with pandas 3."""
+    frame = StrategyFrame({"A": [100.0, np.nan, 110.0, 121.0]}, index=pd.date_range("2024-01-01", periods=4))
+    found = frame.pct_change()
+    assert isinstance(found, StrategyFrame)
+    np.testing.assert_allclose(found["A"], [np.nan, np.nan, np.nan, 0.1])
+    with pytest.raises(ConfigError, match="does not fill") as caught:
+        frame.pct_change(fill_method="pad")
+    assert ".ffill()" in caught.value.hint

@@ -21,6 +21,7 @@ METHODS = {
     "average": lambda p, o: p.average(7),
     "rise": lambda p, o: p.rise(3),
     "fall": lambda p, o: p.fall(2),
+    "pct_change": lambda p, o: p.pct_change(2),
     "sustain": lambda p, o: (p > o).sustain(4, 2),
     "is_entry": lambda p, o: (p > o).is_entry(),
     "is_exit": lambda p, o: (p > o).is_exit(),

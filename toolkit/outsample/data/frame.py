@@ -8,7 +8,7 @@ periods), `sizing` (weights from volatility), `categories` (groups of symbols), 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -82,6 +82,29 @@ class StrategyFrame(PeriodMethods, SizingMethods, CategoryMethods):
         """Whether the value is below that of `n` bars ago; False where either is NaN."""
         n = whole("n", n)
         return self._remembered("fall", (n,), lambda: _moved(floats(self), n, np.less))
+
+    def pct_change(self, periods: int = 1, fill_method: None = None, **options: object) -> Self:  # type: ignore[override]
+        """Return over `periods` bars; NaN where either bar has no value, with every version of pandas.
+
+        Parameters
+        ----------
+        periods : int
+        fill_method : None
+            Gaps are never filled unasked: pandas before 3 fills them, and a stale price is a return of 0.
+        **options
+            Those of pandas.
+
+        Raises
+        ------
+        ConfigError
+            `fill_method` is given.
+        """
+        if fill_method is not None:
+            raise ConfigError(
+                f"pct_change does not fill gaps. Got fill_method={fill_method!r}.",
+                hint="Say frame.ffill().pct_change() if a missing price shall count as unchanged.",
+            )
+        return cast("Self", cast("Any", super()).pct_change(periods, fill_method=None, **options))
 
     def sustain(self, n: int, k: int | None = None) -> Self:
         """Whether at least `k` of the last `n` bars were True.

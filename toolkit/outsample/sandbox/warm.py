@@ -123,14 +123,10 @@ def warm(flavour: str) -> MappedDataset:
             importlib.import_module(name)
         except ImportError:
             continue
-    for name in _ZONES.split():
-        try:
-            _kept.append(zoneinfo.ZoneInfo(name))
-            # pandas reads the transitions from the twin that is written in Python, if there is one.
-            twin = getattr(importlib.import_module("zoneinfo._zoneinfo"), "ZoneInfo", zoneinfo.ZoneInfo)
-            _kept.append(twin(name))
-        except (zoneinfo.ZoneInfoNotFoundError, OSError):
-            continue
+    _keep_zones()
+    if int(pd.__version__.partition(".")[0]) < 3:
+        # Frames are the data themselves and read-only, as they are with pandas 3: no copies, the same errors.
+        pd.set_option("mode.copy_on_write", True)
     data = _toy()
     mapped = open_payload(dataset_payload(data).descriptor)
     rehearse(mapped)
@@ -138,6 +134,19 @@ def warm(flavour: str) -> MappedDataset:
     if flavour == "science":
         _exercise(mapped, _SCIENCE_EXERCISES)
     return mapped
+
+
+def _keep_zones() -> None:
+    """Load time zones, for zoneinfo and for pytz, which pandas 2 asks first."""
+    for name in _ZONES.split():
+        try:
+            _kept.append(zoneinfo.ZoneInfo(name))
+            # pandas reads the transitions from the twin that is written in Python, if there is one.
+            twin = getattr(importlib.import_module("zoneinfo._zoneinfo"), "ZoneInfo", zoneinfo.ZoneInfo)
+            _kept.append(twin(name))
+            _kept.append(pd.Timestamp("2024-01-01").tz_localize(name))
+        except (zoneinfo.ZoneInfoNotFoundError, KeyError, OSError):
+            continue
 
 
 def _exercise(dataset: MappedDataset, lines: str) -> None:
