@@ -83,7 +83,7 @@ class StrategyFrame(PeriodMethods, SizingMethods, CategoryMethods):
         n = whole("n", n)
         return self._remembered("fall", (n,), lambda: _moved(floats(self), n, np.less))
 
-    def pct_change(self, periods: int = 1, fill_method: None = None, **options: object) -> Self:  # type: ignore[override]
+    def pct_change(self, periods: int = 1, fill_method: None = None, **options: object) -> Self:  # type: ignore[misc, override]
         """Return over `periods` bars; NaN where either bar has no value, with every version of pandas.
 
         Parameters
