@@ -47,10 +47,11 @@ def old_jobs_statements(limit: datetime.datetime) -> tuple[sa.Select[Any], sa.Se
     from outsample.store.job_tables import backtest_jobs as jobs
 
     columns = (jobs.c.job_id, jobs.c.kind, jobs.c.created_by, jobs.c.result_key, jobs.c.result_path)
-    query = sa.select(*columns).order_by(jobs.c.created_at)
+    query = sa.select(*columns)
     # Nothing ends before it was made: the index of creation finds what is old.
     old = (jobs.c.status.in_(_ENDED), jobs.c.created_at < limit, jobs.c.completed_at < limit)
-    return query.where(jobs.c.purging_at.is_not(None)), query.where(*old, jobs.c.purging_at.is_(None))
+    marked = query.where(jobs.c.purging_at.is_not(None)).order_by(jobs.c.purging_at)
+    return marked, query.where(*old, jobs.c.purging_at.is_(None)).order_by(jobs.c.created_at)
 
 
 def needed_by_no_job(limit: datetime.datetime) -> list[sa.ColumnElement[bool]]:

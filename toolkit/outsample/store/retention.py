@@ -199,11 +199,11 @@ def old_runs_statements(limit: datetime.datetime) -> tuple[sa.Select[Any], sa.Se
     from outsample.store.schema import backtest_runs as runs
 
     columns = (runs.c.result_key, runs.c.created_by, runs.c.result_path, runs.c.artefact_bytes)
-    query = sa.select(*columns).order_by(runs.c.created_at)
+    query = sa.select(*columns)
     # Nothing ends before it was made: the index of creation finds what is old.
     ended = (runs.c.status.in_(["completed", "failed"]), runs.c.created_at < limit, runs.c.completed_at < limit)
     old = query.where(*ended, *needed_by_no_job(limit), runs.c.purging_at.is_(None))
-    return query.where(runs.c.purging_at.is_not(None)), old
+    return query.where(runs.c.purging_at.is_not(None)).order_by(runs.c.purging_at), old.order_by(runs.c.created_at)
 
 
 def _mark(database: Database, keys: tuple[str, ...]) -> None:
