@@ -363,3 +363,25 @@ def test_a_million_paths_in_bounded_memory():
         "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)"
     )
     assert float(run(code)) < 100.0  # MiB; the samples are 38
+
+
+def test_a_fan_chart_and_a_static_page_part():
+    """The picture holds the actual equity on the fan's dates; the HTML has it, the table, and no script."""
+    dates = pd.bdate_range("2020-01-01", periods=600)
+    returns = pd.Series(np.random.default_rng(3).normal(0.001, 0.01, 600), index=dates)
+    found = bootstrap(returns, n_paths=100, seed=2)
+    lines = {line.get_label(): line for line in found.plot().axes[0].lines}
+    np.testing.assert_allclose(lines["actual"].get_ydata(), (1 + returns).cumprod().loc[found.fan().index])
+    np.testing.assert_allclose(lines["median"].get_ydata(), found.fan()["p50"])
+    text = found._repr_html_()
+    assert "data:image/png;base64," in text
+    assert "max_drawdown" in text
+    assert "<script" not in text
+    assert ">NaN<" not in text
+    assert found._repr_html_() == text
+
+
+def test_trades_have_a_fan_too():
+    """Without dates the chart counts trades."""
+    found = bootstrap([0.1, -0.05, 0.02, 0.03] * 5, method="trades", n_paths=50, periods_per_year=10)
+    assert len(found.plot().axes[0].lines[0].get_xdata()) == 20

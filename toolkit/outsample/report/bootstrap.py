@@ -22,7 +22,7 @@ def bootstrap_document(found: Bootstrap, *, pictures: bool = True) -> Document:
     ----------
     found : Bootstrap
     pictures : bool
-        Draw the distribution of the Sharpe ratio, where the method has one.
+        Draw the distribution of the Sharpe ratio, where the method has one, and the fan of equity.
     """
     named = found.table.set_index("statistic")
     rows = []
@@ -70,10 +70,15 @@ def _reasons(found: Bootstrap, level: str) -> tuple[str, ...]:
 
 
 def _pictures(found: Bootstrap) -> tuple[Picture, ...]:
+    fan = Picture(
+        title="Resampled equity",
+        png=png(found.plot()),
+        alternative=f"Percentiles of the equity of {found.n_paths} paths, with the actual one.",
+    )
     samples = found.samples.get("sharpe")
     if samples is None or len(samples) < 2:
-        return ()
+        return (fan,)
     actual = float(found.table.set_index("statistic").loc["sharpe", "actual"])  # type: ignore[arg-type]
     figure = histogram_figure(list(samples), actual, label="Sharpe ratio")
     text = f"Distribution of the Sharpe ratio over {found.n_paths} paths; the actual one is {formats.ratio(actual)}."
-    return (Picture(title="Sharpe ratio over the paths", png=png(figure), alternative=text),)
+    return (Picture(title="Sharpe ratio over the paths", png=png(figure), alternative=text), fan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,12 @@ from outsample.errors import ConfigError, DataInvalid
 from outsample.metrics.rates import RiskFree, bar_rates
 from outsample.research.bootstrap_run import Paths, run_paths
 from outsample.research.bootstrap_table import PERCENTILES, bootstrap_table
+from outsample.research.fan import fan_figure, fan_html
 from outsample.stats import optimal_block_length
 from outsample.stats.moments import check_bootstrap, check_share, whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Bootstrap", "bootstrap", "trade_fractions"]
 
@@ -67,10 +71,25 @@ class Bootstrap:
     returns: pd.Series = field(repr=False)
 
     def __repr__(self) -> str:
-        return (
-            f"<Bootstrap: {self.n_paths:,} {self.method} paths, mean block {self.block:.1f}, seed {self.seed}>\n"
-            f"{self.table.iloc[:, :6].to_string(index=False)}"
-        )
+        return f"<{self.title}>\n{self.table.iloc[:, :6].to_string(index=False)}"
+
+    @property
+    def title(self) -> str:
+        """What was drawn, in a line."""
+        return f"Bootstrap: {self.n_paths:,} {self.method} paths, mean block {self.block:.1f}, seed {self.seed}"
+
+    def plot(self) -> Figure:
+        """Return the fan chart: percentiles of resampled equity, with the actual one."""
+        wealth = np.cumprod(1.0 + self.returns.to_numpy(dtype=float))
+        return fan_figure(self.fan(), wealth[self._fan_places])
+
+    @property
+    def _fan_places(self) -> np.ndarray:
+        n = len(self.returns)
+        return np.unique(np.linspace(0, n - 1, min(_FAN_DATES, n)).round().astype(np.int64))
+
+    def _repr_html_(self) -> str:
+        return fan_html(self.title, self.table, self.plot())
 
     def fan(self) -> pd.DataFrame:
         """Return percentiles of equity (from 1) of the first 2,000 paths on at most 256 dates.
@@ -80,8 +99,7 @@ class Bootstrap:
         >>> bootstrap([0.01, -0.005, 0.002, 0.004] * 10, n_paths=50).fan().shape
         (40, 5)
         """
-        n = len(self.returns)
-        places = np.unique(np.linspace(0, n - 1, min(_FAN_DATES, n)).round().astype(np.int64))
+        places = self._fan_places
         x = self.returns.to_numpy(dtype=float)
         drawn = Paths(returns=x, excess=x, kind=_METHODS[self.method], block=self.block, seed=self.seed, year=1.0)
         equity = drawn.equity(places, min(self.n_paths, _FAN_PATHS))
