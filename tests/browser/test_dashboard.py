@@ -218,6 +218,12 @@ def test_a_failed_job_is_run_again_by_its_button(page):
     _becomes(row, "failed")
 
 
+def test_what_was_sent_is_among_the_results(page):
+    """The table of results is fetched again when its tab is opened."""
+    _tab(page, "Results")
+    _row(page, "by form, local").wait_for(timeout=WAIT)
+
+
 def test_a_golden_result_is_checked_and_accepted_with_a_reason(page, pictures):
     """The file changed since: the drift is shown, and accepted once a reason is given."""
     _tab(page, "Goldens")

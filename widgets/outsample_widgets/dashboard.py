@@ -34,6 +34,8 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         results = ipywidgets.VBox([self._runs, self._opened])
         tabs = {"Send": Submission(store), "Results": results, "Goldens": Goldens(folder)}
         self._tabs = ipywidgets.Tab(children=list(tabs.values()), titles=tuple(tabs))
+        # What was sent meanwhile is there when the results are looked at.
+        self._tabs.observe(lambda _change: self._runs.send({"kind": "changed"}), names="selected_index")
         super().__init__([self._tabs])
 
     def _ipython_display_(self, **_options: object) -> None:

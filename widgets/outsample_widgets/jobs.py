@@ -17,16 +17,16 @@ from outsample_widgets.twin import Twin
 
 __all__ = ["Jobs", "jobs"]
 
-_COLUMNS: tuple[tuple[str, str, bool, bool], ...] = (
-    ("created", "Sent", False, False),
-    ("name", "Name", False, False),
-    ("kind", "Kind", False, False),
-    ("status", "Status", False, False),
-    ("progress", "Progress", False, False),
-    ("priority", "Priority", False, False),
-    ("attempt", "Attempt", True, False),
-    ("by", "By", False, False),
-    ("error", "Error", False, True),
+_COLUMNS: tuple[tuple[str, str, bool], ...] = (
+    ("created", "Sent", False),
+    ("name", "Name", False),
+    ("kind", "Kind", False),
+    ("status", "Status", False),
+    ("progress", "Progress", False),
+    ("priority", "Priority", False),
+    ("attempt", "Attempt", True),
+    ("by", "By", False),
+    ("error", "Error", False),
 )
 
 
@@ -50,8 +50,11 @@ class Jobs(View):
         self._limit = limit
         self._on_open = on_open
         self._followed: set[str] = set()
+        # Progress and error share a column, so that both are seen without scrolling: a job has one of them.
         columns = [
-            {"name": name, "label": label, "numeric": numeric, "wide": wide} for name, label, numeric, wide in _COLUMNS
+            {"name": name, "label": label, "numeric": numeric, "wide": name == "progress"}
+            for name, label, numeric in _COLUMNS
+            if name != "error"
         ]
         self.put({}, {"title": "Background jobs", "columns": columns, "rows": self._rows()})
 
@@ -104,8 +107,8 @@ class Jobs(View):
 
     def twin(self) -> Twin:
         """Return the newest rows."""
-        rows = tuple(tuple(str(row[name]) for name, *_ in _COLUMNS) for row in self._rows()[:20])
-        columns = tuple(label for _, label, *_ in _COLUMNS)
+        rows = tuple(tuple(str(row[name]) for name, _, _ in _COLUMNS) for row in self._rows()[:20])
+        columns = tuple(label for _, label, _ in _COLUMNS)
         return Twin(title="Background jobs", tables=((f"The newest {len(rows)}", columns, rows),))
 
 

@@ -48,7 +48,7 @@ function renderJobs({ model, el }) {
       // What has ended says so under "Status"; a message that adds nothing is left out.
       progress: ACTIVE.has(row.status)
         ? h("span", { class: "osw-row" }, h("progress", { max: 100, value: row.percent, "aria-label": `Progress of ${row.title}` }), `${Math.round(row.percent)} % ${row.message}`)
-        : row.message === row.status ? "" : row.message,
+        : row.error || (row.message === row.status ? "" : row.message),
       progress_: row.percent,
     })));
   }

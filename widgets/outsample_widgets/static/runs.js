@@ -39,14 +39,18 @@ function renderRuns({ model, el }) {
     plot = new Plot(host, { label: "Growth of the selected results", height: 300, describe, on: { move: (at) => readout.replaceChildren(describe(at)) } });
     plot.setData(x, [{ title: "Growth of 1 from the first common bar", canLog: true, lines }]);
   }
-  const refresh = h("button", {
-    type: "button",
-    onclick: async () => { const answer = await line.ask("list"); if (!answer.stale && !answer.error) table.setRows(answer.rows); },
-  }, "Refresh");
+  async function list() {
+    const answer = await line.ask("list");
+    if (!answer.stale && !answer.error) table.setRows(answer.rows);
+  }
+  const refresh = h("button", { type: "button", onclick: list }, "Refresh");
+  const changed = (content) => { if (content.kind === "changed") list(); };
+  model.on("msg:custom", changed);
   body.append(table.node, h("div", { class: "osw-bar" }, compare, refresh), place);
   const showTwin = hideTwin(model);
   return () => {
     if (plot) plot.close();
+    model.off("msg:custom", changed);
     line.close();
     showTwin();
   };

@@ -32,7 +32,7 @@ function renderSubmit({ model, el }) {
   const params = h("fieldset", { class: "osw-controls" });
   const known = h("datalist", { id: `osw-data-${Math.random().toString(36).slice(2)}` }, ...options(about.datasets));
   const fields = {
-    data: h("input", { type: "text", value: about.datasets[0] || "sample", list: known.id }),
+    data: h("input", { type: "text", value: about.datasets[0] || "sample", list: known.id, size: 28 }),
     start: h("input", { type: "date" }),
     end: h("input", { type: "date" }),
     weight_method: h("select", {}, ...options(about.methods, "none")),
