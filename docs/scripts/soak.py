@@ -51,14 +51,14 @@ def state(folder: Path) -> dict[str, float]:
     here = psutil.Process()
     family = {here, *here.children(recursive=True), *_elsewhere()}
     temporary = folder / "tmp"
-    kept = [file for file in folder.rglob("*") if file.is_file() and temporary not in file.parents]
+    kept = [_size(file) for file in folder.rglob("*") if temporary not in file.parents]
     found: dict[str, float] = {
         "memory_mb": here.memory_info().rss / 2**20,
         "server_mb": psutil.Process(get_server().process).memory_info().rss / 2**20,
         "descriptors": 0,
         "threads": threading.active_count(),
         "processes": len(family),
-        "disk_mb": sum(file.stat().st_size for file in kept) / 2**20,
+        "disk_mb": sum(kept) / 2**20,
         "temporary_files": len(list(temporary.iterdir())),
     }
     for process in family:
@@ -67,6 +67,13 @@ def state(folder: Path) -> dict[str, float]:
         except psutil.Error:
             continue
     return found
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size if file.is_file() else 0
+    except FileNotFoundError:  # a supervisor's own, gone meanwhile
+        return 0
 
 
 def _elsewhere() -> Iterator[psutil.Process]:

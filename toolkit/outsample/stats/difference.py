@@ -21,7 +21,7 @@ __all__ = ["SharpeDifference", "sharpe_difference"]
 class SharpeDifference:
     """Test of the difference of two per-period Sharpe ratios.
 
-    `z` is the difference over its standard error, `p_value` two-sided, 2 Phi(-|z|); NaN when the error is 0.
+    `z` is the difference over its standard error, `p_value` two-sided, 2 Phi(-abs z); NaN when the error is 0.
     """
 
     difference: float

@@ -39,10 +39,10 @@ class BlockLength:
 def optimal_block_length(x: object) -> BlockLength:
     """Return the block lengths of Politis and White (2004) as corrected by Patton, Politis and White (2009).
 
-    Stationary (n G^2 / g^2)^(1/3), circular (3/2 n G^2 / g^2)^(1/3), where G = sum lambda(k/M) |k| R(k) and
+    Stationary (n G^2 / g^2)^(1/3), circular (3/2 n G^2 / g^2)^(1/3), where G = sum lambda(k/M) abs(k) R(k) and
     g = sum lambda(k/M) R(k) over lags -M..M, R the autocovariance, lambda the flat-top window (1 up to 1/2, then
     falling to 0 at 1), and M twice the last lag before max(5, log10 n) ones that are all insignificant,
-    |rho(k)| < 2 sqrt(log10 n / n). Clipped to [1, ceil(min(3 sqrt(n), n/3))]; 1 for a constant series or fewer
+    abs(rho(k)) < 2 sqrt(log10 n / n). Clipped to [1, ceil(min(3 sqrt(n), n/3))]; 1 for a constant series or fewer
     than eight numbers.
 
     Examples
