@@ -1,6 +1,5 @@
 """Many submitters, few workers, and killings: none lost, none completed twice, all at an end."""
 
-import contextlib
 import random
 import subprocess
 import sys
@@ -40,6 +39,14 @@ def counts(store):
         return {str(row[0]): int(row[1]) for row in connection.execute(query)}
 
 
+def working(world):
+    """The workers that run a job right now: killing the others proves little."""
+    with world.store.connect() as connection:
+        names = connection.execute(sa.select(backtest_jobs.c.worker_id).where(backtest_jobs.c.status == "running"))
+        pids = {int(name.partition("/")[0].rpartition(":")[2]) for name in names.scalars()}
+    return sorted((worker for worker in world.workers if worker.pid in pids), key=lambda worker: worker.pid)
+
+
 def test_a_storm_loses_nothing(tmp_path, postgres_url, redis_server):
     """60 jobs from 8 submitters into 4 workers while workers and Redis are killed: every job ends, once."""
     rng = random.Random(11)
@@ -66,7 +73,7 @@ def test_a_storm_loses_nothing(tmp_path, postgres_url, redis_server):
     assert known == wanted
     assert sum(found.values()) == JOBS
     assert set(found) <= set(FINAL), found
-    assert found["completed"] >= JOBS // 2
+    assert found.get("failed", 0) <= 3 * SCALE  # each killing costs a job at most
     assert len(completed) == len(set(completed)) == found["completed"]
 
 
@@ -76,14 +83,13 @@ def _hurt(world, redis_server, rng, killings):
     next_killing = began + 6.0
     while set(counts(world.store)) - set(FINAL):
         assert time.monotonic() - began < BOUND, counts(world.store)
-        if killings and time.monotonic() > next_killing:
+        if killings and time.monotonic() > next_killing and (busy := working(world)):
             killings -= 1
             next_killing = time.monotonic() + rng.uniform(3.0, 6.0)
             if killings % 3 == 1:
                 redis_server.restart()  # it comes back empty
             else:
-                with contextlib.suppress(IndexError):
-                    rng.choice(world.workers).kill()
+                rng.choice(busy).kill()
         world.ensure_workers(WORKERS)
         reap(world.store)
         time.sleep(0.3)
