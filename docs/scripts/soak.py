@@ -80,7 +80,8 @@ def _elsewhere() -> Iterator[psutil.Process]:
     """Supervisors and their children: they belong to nobody, but have our store in their environment."""
     for process in psutil.process_iter():
         try:
-            if process.environ().get("OUTSAMPLE_STORE") == os.environ["OUTSAMPLE_STORE"]:
+            # As a file here, as a URL in a supervisor.
+            if process.environ().get("OUTSAMPLE_STORE", "").endswith(os.environ["OUTSAMPLE_STORE"]):
                 yield process
         except (psutil.Error, OSError):
             continue
