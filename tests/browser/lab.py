@@ -51,6 +51,11 @@ def _environment(home: Path) -> dict[str, str]:
     }
 
 
+def crowding() -> float:
+    """How many processes share a core at the moment, at least one: guards of times are multiplied by it."""
+    return max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0)
+
+
 def free_port() -> int:
     """Return a port of loopback that nobody listens on."""
     with socket.socket() as probe:
