@@ -33,7 +33,8 @@ SOURCES = {
     "plain": (PLAIN, [{"fast": f, "slow": s} for f in (3, 5, 8) for s in (20, 40)]),
     "function": ("def strategy(data, n=5, *, k=2.0):\n    c = data.get('close')\n    return (c > c.average(n)) * k\n",
                  [{"n": n, "k": k} for n in (3, 9) for k in (1.0, 0.5)]),
-    "text, truth, none": ("key = 'close'\nup = True\nodd = None\nc = data.get(key)\nposition = (c > 20) if up else (c < 20)\n",
+    "text, truth, none": (("key = 'close'\nup = True\nodd = None\nc = data.get(key)\n"
+        "position = (c > 20) if up else (c < 20)\n"),
                           [{"key": k, "up": u, "odd": o} for k in ("close", "open") for u in (True, False) for o in (None, 3)]),
     "lists": ("ns = [3, 4]\nns.append(7)\nposition = data.get('close').average(sum(ns)) > 20\n",
         [{"ns": [2, 3]}, {"ns": [5]}, {"ns": [2, 3]}]),

@@ -27,7 +27,7 @@ __all__ = ["Template", "answer_series"]
 
 # A batch is sent when it has so many bytes of values, or is so old: results are used while others are made.
 BATCH_BYTES = 2 << 20
-BATCH_SECONDS = 0.01
+BATCH_SECONDS = 0.03
 
 Send = Callable[[Sequence[bytes | memoryview]], None]
 
