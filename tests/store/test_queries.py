@@ -14,7 +14,8 @@ from outsample.store.rows import runs_statement
 from outsample.store.schema import backtest_runs, trials
 from store.test_crashes import job_row
 
-ROWS = 100_000
+ROWS, JOBS = 100_000, 20_000
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 BASE = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
 SOON = BASE + datetime.timedelta(hours=8)
 
@@ -69,7 +70,7 @@ def trial(place):
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def full(request, tmp_path_factory):
-    """A store with 100,000 runs and as many trials and jobs."""
+    """A store with 100,000 runs, as many trials, and 20,000 jobs."""
     if request.param == "sqlite":
         address = str(tmp_path_factory.mktemp("full") / "store.db")
         yield from _filled(address)
@@ -84,8 +85,7 @@ def _filled(address):
             for first in range(0, ROWS, 10_000):
                 connection.execute(sa.insert(backtest_runs), [row(place) for place in range(first, first + 10_000)])
                 connection.execute(sa.insert(trials), [trial(place) for place in range(first, first + 10_000)])
-            for first in range(0, ROWS, 10_000):
-                connection.execute(sa.insert(backtest_jobs), [job(place) for place in range(first, first + 10_000)])
+            connection.execute(sa.insert(backtest_jobs), [job(place) for place in range(JOBS)])
         with store.begin() as connection:
             connection.execute(sa.text("analyze"))
         yield store
@@ -133,7 +133,6 @@ def plan_of(store, statement):
         )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_a_query_uses_an_index(full, name):
     """The plan of the database itself names an index, and no scan of the table or sort of all rows."""
@@ -144,7 +143,6 @@ def test_a_query_uses_an_index(full, name):
         assert all("USING" in line for line in plan.splitlines() if " SCAN " in f" {line} "), plan
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_a_query_answers_at_once(full, name):
     """Under 50 ms; the guard allows five times that on a busy machine, the best of five counts."""
@@ -157,7 +155,6 @@ def test_a_query_answers_at_once(full, name):
     assert min(seconds) < 0.25
 
 
-@pytest.mark.slow
 def test_runs_and_counts_are_right_at_that_size(full):
     """The answers are those of counting in Python."""
     assert full.count("dataset", "data 3").n == len({place % 90_000 for place in range(ROWS) if place % 1000 == 3})
