@@ -35,7 +35,8 @@ SOURCES = {
                  [{"n": n, "k": k} for n in (3, 9) for k in (1.0, 0.5)]),
     "text, truth, none": (("key = 'close'\nup = True\nodd = None\nc = data.get(key)\n"
         "position = (c > 20) if up else (c < 20)\n"),
-                          [{"key": k, "up": u, "odd": o} for k in ("close", "open") for u in (True, False) for o in (None, 3)]),
+                          [{"key": k, "up": u, "odd": o} for k in ("close", "open") for u in (True, False)
+                           for o in (None, 3)]),
     "lists": ("ns = [3, 4]\nns.append(7)\nposition = data.get('close').average(sum(ns)) > 20\n",
         [{"ns": [2, 3]}, {"ns": [5]}, {"ns": [2, 3]}]),
     "signs": ("a = -5\nposition = data.get('close') * a < -100.0\n", [{"a": a} for a in (-3, 4, -9)]),
