@@ -11,6 +11,7 @@ from outsample import metrics
 from outsample.classify import Judgement
 from outsample.pipeline import Outcome
 from outsample.report import formats
+from outsample.report.capacity import capacity_table
 from outsample.report.document import Document, Picture, Table, table_of
 from outsample.report.figures import equity_figure, png
 from outsample.report.intervals import N_PATHS, key_intervals
@@ -126,6 +127,7 @@ def backtest_document(
             _more(f"Against {outcome.benchmark_name}", _AGAINST, outcome),
             _more("Trading and exposure", _TRADING, outcome),
             _cost_table(outcome),
+            capacity_table(outcome),
             _reason_table(outcome),
             trade_table(outcome),
         ),
