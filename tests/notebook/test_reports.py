@@ -200,8 +200,10 @@ def test_the_results_of_a_report_are_data_beside_it(twice):
     document = json.loads((folder / "out-data.json").read_text(encoding="utf-8"))
     assert document["parameters"]["n_paths"] == 200
     assert document["parameters"]["train"] == "3Y"
-    first, second = document["results"]
-    assert (first["type"], first["name"], second["type"]) == ("Result", "golden_cross", "WalkForward")
+    first, second, third = document["results"]
+    types = [item["type"] for item in document["results"]]
+    assert (first["name"], types) == ("golden_cross", ["Result", "WalkForward", "Bootstrap"])
+    assert third["tables"]["table"]["statistic"][:2] == ["sharpe", "cagr"]
     source = "close = data.get('close')\nposition = close.average(50) > close.average(200)\n"
     here = backtest(source, "sample", store=False, lookahead=False)
     assert first["values"]["metrics"]["sharpe"] == here.metrics.sharpe
