@@ -208,7 +208,7 @@ def _read(path: Path) -> pd.DataFrame:
 
             # Not pandas.read_parquet: its default merges null and NaN and guesses an index.
             return pq.read_table(path).to_pandas()  # type: ignore[no-any-return]
-        return pd.read_csv(path)
+        return pd.read_csv(path, float_precision="round_trip")  # the number that is written, with pandas 2 too
     except (OSError, ValueError) as error:
         raise DataInvalid(f"{path.name} cannot be read: {error}") from error
 
