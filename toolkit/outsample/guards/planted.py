@@ -170,7 +170,7 @@ def _snapshot(*, corrupt: bool) -> Trial:
         saved = Dataset.from_frames({"close": _frame()}, name="planted").save("planted", store=store)
         if corrupt:
             frame = saved.stored()["close"].copy()
-            frame.iloc[5, 0] *= 1.001
+            frame.iloc[5, 0] = 123.0
             other = write_object(Path(folder, "other"), frame)
             replaced = object_path(store.folder, saved.frame_ids["close"])
             replaced.chmod(0o644)
