@@ -74,13 +74,13 @@ def strategies(sizes=(625, 1_250, 2_500, 5_000), days=DAYS):
 
 
 def paths(sizes=(20_000, 40_000, 80_000, 160_000), days=2_500):
-    """More and more bootstrap paths; bytes are those of the table of their statistics."""
+    """More and more bootstrap paths; bytes are those of the statistics of all paths."""
     x = daily_returns(days)
     bootstrap(x, n_paths=100, block=20.0)
     found = []
     for size in sizes:
         cpu, wall, made = timed(lambda size=size: bootstrap(x, n_paths=size, block=20.0))
-        found.append(Piece(size, cpu, wall, int(made.table.memory_usage(index=False).sum())))
+        found.append(Piece(size, cpu, wall, sum(int(values.nbytes) for values in made.samples.values())))
     return found
 
 
@@ -168,13 +168,14 @@ TEXT = """\
 
 Written by `python tests/benchmarks/scaling.py`: pieces are measured at growing sizes, and the limits that the design
 expects are extrapolated from the largest. Times are CPU seconds of the process and its sandboxes on one machine
-(Python {python}, {cores} cores); what passes on a clock is that divided by the cores in use.
+(Python {python}, {cores} cores, a load of {load:.1f} when the page was written: other work makes CPU seconds longer
+too); what passes on a clock is that divided by the cores in use.
 [Benchmarks](benchmarks.md) has the growth of the workloads themselves.
 
 | limit | extrapolated from | CPU time | on these cores | memory |
 | --- | --- | ---: | ---: | --- |
-| 1,000 strategies x 5,000 assets x 20 years | one of them, measured whole | {batch} | {batch_wall} | {prices} per table \
-of prices, mapped once for all sandboxes; besides that what a strategy makes itself |
+| 1,000 strategies x 5,000 assets x 20 years | one of them, measured whole | {batch} | {batch_wall} | {prices} per \
+table of prices, mapped once for all sandboxes; besides that what a strategy makes itself |
 | 1,000,000 bootstrap paths of 2,500 days | {n_paths:,} paths | {million} | {million_wall} | {statistics} of \
 statistics; paths are never kept |
 | 100,000 jobs waiting | a table of {n_jobs:,} jobs | {books} of bookkeeping | one writer at a time | {file} of SQLite |
@@ -218,6 +219,7 @@ def report(made, drawn, table):
     return TEXT.format(
         python=platform.python_version(),
         cores=cores,
+        load=os.getloadavg()[0],
         batch=shown(batch),
         batch_wall=shown(batch / cores),
         prices=size_of(made[-1].size_bytes),
