@@ -115,7 +115,7 @@ def main():
         running = widgets["jobs"].get_by_role("button", name="Cancel")
         for button in running.all():
             button.click()
-        page.get_by_text("cancelled", exact=True).first.wait_for(timeout=60_000)
+        page.get_by_role("cell", name="cancelled", exact=True).first.wait_for(timeout=60_000)
 
 
 if __name__ == "__main__":
