@@ -12,6 +12,7 @@ import pytest
 from jobs.world import ALL_FRAMES, SOURCE, SPIN, notebook_data, until
 from outsample import SandboxPolicy, backtest, load
 from outsample.errors import ConfigError, JobError
+from outsample.report.html import fragment
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 
@@ -36,7 +37,7 @@ def test_the_result_of_a_job_is_that_of_a_direct_backtest(world):
     assert {0.0, 100.0} < set(progress)  # and something between them
     assert [row["status"] for row in seen] == sorted((row["status"] for row in seen), key=ORDER.index)
     result = job.result()
-    assert "Sharpe" in result._repr_html_()
+    assert "Sharpe" in fragment(result.document(pictures=False))
     direct = backtest(SOURCE, "sample", store=False, lookahead=False)
     assert result.canonical_bytes == direct.canonical_bytes
     assert (job.status, job.progress) == ("completed", 100.0)

@@ -115,7 +115,7 @@ class Store(Ledger):
             except DataError:
                 continue
             if found.id == wanted:
-                return found
+                return _as_recorded(found, document["data"])
         raise DataMissing(
             f"The data of {document['strategy']['name']!r} ({document['key'][:12]}) are not here: dataset {name!r}, "
             f"snapshot {wanted[:12]}.",
@@ -211,3 +211,17 @@ class Store(Ledger):
                 hint=f"Run it again: outsample run STRATEGY.py --data {row['dataset']}",
             )
         return row
+
+
+def _as_recorded(data: Dataset, kept: Mapping[str, Any]) -> Dataset:
+    """A dataset with what stood beside its content in a run: one content under one name may have two markets."""
+    names = ("market", "periods_per_year", "benchmark")
+    if all(getattr(data, name) == kept.get(name, getattr(data, name)) for name in names):
+        return data
+    return Dataset(
+        data.stored(),
+        name=data.name,
+        market=kept["market"],
+        periods_per_year=kept["periods_per_year"],
+        details={"benchmark": kept["benchmark"], "warnings": tuple(kept["warnings"]), "sessions": data.sessions},
+    )
