@@ -351,7 +351,7 @@ def test_runs_are_sorted_filtered_and_compared(page):
 
 
 def test_errors_are_text_in_the_widget(page):
-    """A range without bars, a run without files, a day and a fee that are none: each is said where it happened."""
+    """A range without bars, runs without files, a dataset that there is not: each is said where it happened."""
     chart = _widget(page, CHART)
     chart.get_by_label("Range from").fill("1990-01-01")
     chart.get_by_label("to", exact=True).fill("1990-02-01")
