@@ -78,7 +78,7 @@ def signal_of(prediction: pd.DataFrame | pd.Series) -> pd.DataFrame:
     >>> signal_of(pd.DataFrame({"score": [1.0, 2.0, 3.0, 4.0]}, index=index)).to_numpy().tolist()
     [[2.0, 1.0], [4.0, 3.0]]
     """
-    score = prediction
+    score: Any = prediction
     if isinstance(prediction, pd.DataFrame):
         names = list(prediction.columns)
         if "score" not in names and len(names) != 1:
@@ -92,7 +92,7 @@ def signal_of(prediction: pd.DataFrame | pd.Series) -> pd.DataFrame:
     if score.index.has_duplicates:
         date, name = score.index[score.index.duplicated()][0]
         raise DataInvalid(f"A prediction has two scores of {name!r} on {date}.")
-    wide = score.astype(np.float64).unstack().sort_index().sort_index(axis=1)
+    wide: pd.DataFrame = score.astype(np.float64).unstack().sort_index().sort_index(axis=1)
     return wide.set_axis(pd.DatetimeIndex(wide.index, name=None), axis=0).rename_axis(columns=None)
 
 
