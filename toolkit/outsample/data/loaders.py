@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import pandas as pd
 
@@ -208,7 +208,9 @@ def _read(path: Path) -> pd.DataFrame:
 
             # Not pandas.read_parquet: its default merges null and NaN and guesses an index.
             return pq.read_table(path).to_pandas()  # type: ignore[no-any-return]
-        return pd.read_csv(path, float_precision="round_trip")  # the number that is written, with pandas 2 too
+        # The number that is written, to the last bit: pandas 3 does it unasked, and warns when it is asked.
+        exact: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__ < "3" else {}
+        return pd.read_csv(path, **exact)
     except (OSError, ValueError) as error:
         raise DataInvalid(f"{path.name} cannot be read: {error}") from error
 
