@@ -176,7 +176,7 @@ def make_world(name):
 
 def run_in(python, name, program, *arguments):
     """What a program prints in a world, as JSON."""
-    # Compiling takes longer than these few bars; numpy before 2 turns the kernels' indexes into floats, so there it must.
+    # Compiling takes longer than these few bars; with numpy before 2 the kernels run only compiled.
     plain = "0" if "numpy<2" in WORLDS[name] else "1"
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL"))}
     environ |= {"PYTHONPATH": f"{ROOT / 'toolkit'}{os.pathsep}{ROOT / 'tests'}", "OUTSAMPLE_STORE": "none"}
