@@ -96,8 +96,7 @@ def measure(  # noqa: PLR0913 - pinned
     year = used.periods_per_year or periods_per_year or (float(source.periods_per_year) if simulated else 252.0)
     given = _series(source.returns if simulated else source)
     returns = _bounded(_clean(given, used.nan_policy))
-    asked = used.risk_free if conventions else risk_free
-    rate = asked if isinstance(asked, int | float) else _rates(asked, given, used.nan_policy)
+    rate = _rates(used.risk_free if conventions else risk_free, given, used.nan_policy)
     closed, n_trades = _closed(source, trades, simulated=simulated)
     found = _of_returns(returns, year, rate) if len(returns) else {}
     found |= {} if closed is None else trade_metrics(closed)
@@ -153,8 +152,10 @@ def _closed(
     return closed, len(table)
 
 
-def _rates(risk_free: RiskFree, given: pd.Series, policy: str) -> np.ndarray:
-    """Annual rates of the bars that are measured."""
+def _rates(risk_free: RiskFree, given: pd.Series, policy: str) -> float | np.ndarray:
+    """Annual rates of the bars that are measured; a number is one for all."""
+    if isinstance(risk_free, int | float):
+        return risk_free
     rates = np.asarray(annual_rates(risk_free, given))
     return rates[given.notna().to_numpy()] if policy == "drop" else rates
 
