@@ -210,7 +210,7 @@ def _read(path: Path) -> pd.DataFrame:
             return pq.read_table(path).to_pandas()  # type: ignore[no-any-return]
         # The number that is written, to the last bit: pandas 3 does it unasked, and warns when it is asked.
         exact: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__ < "3" else {}
-        return pd.read_csv(path, **exact)
+        return cast("pd.DataFrame", pd.read_csv(path, **exact))
     except (OSError, ValueError) as error:
         raise DataInvalid(f"{path.name} cannot be read: {error}") from error
 
