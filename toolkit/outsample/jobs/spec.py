@@ -121,23 +121,27 @@ def spec_of(request: Request, kind: str, arguments: Mapping[str, Any], store: St
         raise JobError(f"A job takes only what can be written down as JSON: {error}.") from error
     if notes := keep_dataset(store, data, limit=sys.maxsize):
         raise JobError(" ".join(notes), hint="Save the data with data.save(NAME), and submit the job with that name.")
-    given = request.options
     return JobSpec(
         kind=kind,
         name=strategy.name,
         key=request_key(request),
         parameters=parameters,
         document=written,
-        columns={
-            "start_date": str(given.get("start") or data.dates[0]),
-            "end_date": str(given.get("end") or data.dates[-1]),
-            "weight_method": request.alpha or "none",
-            "seed": request.seed,
-            "source_hash": strategy.sha,
-            "snapshot_id": data.id,
-            "dataset_version_ids": dict(data.frame_ids),
-        },
+        columns=_columns(request),
     )
+
+
+def _columns(request: Request) -> dict[str, object]:
+    given, data = request.options, request.data
+    return {
+        "start_date": str(given.get("start") or data.dates[0]),
+        "end_date": str(given.get("end") or data.dates[-1]),
+        "weight_method": request.alpha or "none",
+        "seed": request.seed,
+        "source_hash": request.strategy.sha,
+        "snapshot_id": data.id,
+        "dataset_version_ids": dict(data.frame_ids),
+    }
 
 
 def notebook_spec(path: str | Path, parameters: Mapping[str, object]) -> JobSpec:
