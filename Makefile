@@ -99,6 +99,7 @@ screenshots: build/.setup-dev build/.setup-system  ## the pictures of README and
 	OUTSAMPLE_SCREENSHOTS=build/screenshots $(PYTEST) tests/browser
 	cp build/screenshots/cell-light.png docs/images/quickstart.png
 	cp build/screenshots/cell-dark.png docs/images/quickstart-dark.png
+	$(BIN)/python docs/scripts/screenshots.py
 
 dist: | $(UV)  ## wheel and sdist, into dist
 	rm -rf dist
