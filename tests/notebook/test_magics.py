@@ -375,7 +375,9 @@ def test_a_bootstrap_is_shown_as_a_report(shell):
     low, high = shell.user_ns["r_bootstrap"].table.set_index("statistic").loc["sharpe", ["low", "high"]]
     assert f"between {low:.2f} and {high:.2f}" in shown["text/plain"]
     shell.run_line_magic("unload_ext", "outsample")
-    assert "text/html" not in shell.display_formatter.format(shell.user_ns["r_bootstrap"])[0]
+    plain = shell.display_formatter.format(shell.user_ns["r_bootstrap"])[0]  # the value's own table and fan
+    assert "image/png" not in plain
+    assert plain["text/html"] != shown["text/html"]
 
 
 def test_long_names_of_output_and_quiet(shell):
