@@ -19,3 +19,19 @@ def _no_server_left():
     from outsample.sandbox import close_server
 
     close_server()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The system's Chromium, without a window: one for all tests, since a process can hold one Playwright."""
+    from browser.lab import browser_path, launch
+
+    if browser_path() is None:
+        assert os.environ.get("CI") != "true", "no Chromium: CI must have one"
+        pytest.skip("no Chromium on this machine: install the package chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = launch(play)
+        yield browser
+        browser.close()

@@ -1,4 +1,4 @@
-"""One Chromium and one JupyterLab for every test that looks at a page; servers for the dashboard."""
+"""One JupyterLab for every test that looks at a page; servers for the dashboard."""
 
 import json
 import os
@@ -6,26 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from browser.lab import browser_path, jupyter_lab, launch
+from browser.lab import jupyter_lab
 from jobs.redis_server import redis_server, redis_url
 
 __all__ = ["redis_server", "redis_url"]
 
 PICTURES = Path(os.environ.get("OUTSAMPLE_SCREENSHOTS", "build/screenshots")).resolve()
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """The system's Chromium, without a window."""
-    if browser_path() is None:
-        assert os.environ.get("CI") != "true", "no Chromium: CI must have one"
-        pytest.skip("no Chromium on this machine: install the package chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = launch(play)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from browser.lab import browser_path, launch
 from interop.qlib_data import write_directory
 from outsample import alpha_backtest, backtest, errors, load
 from outsample.interop.qlib import signal_of
@@ -150,25 +149,17 @@ def test_with_qlib_installed_the_numbers_are_the_same(reported):
 @pytest.mark.browser
 @needs_qlib
 @pytest.mark.parametrize("name", list(SOURCES))
-def test_the_page_shows_its_charts_in_a_browser(reported, name):
+def test_the_page_shows_its_charts_in_a_browser(reported, name, chromium):
     """A real Chromium draws every chart from the file alone: no request leaves, no error is logged."""
-    path = browser_path()
-    if path is None:
-        assert os.environ.get("CI") != "true", "no Chromium: CI must have one"
-        pytest.skip("no Chromium on this machine: install the package chromium")
-    from playwright.sync_api import sync_playwright
-
     asked, complaints = [], []
-    with sync_playwright() as play:
-        browser = launch(play)
-        tab = browser.new_page()
+    with chromium.new_context() as context:
+        tab = context.new_page()
         tab.on("request", lambda request: asked.append(request.url))
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         tab.goto((reported / name / "report.html").as_uri())
         tab.locator(".main-svg").first.wait_for(timeout=60_000)
         drawn = tab.locator(".js-plotly-plot").count()
         lines = tab.locator(".scatterlayer .trace, .barlayer .trace, .heatmaplayer image").count()
-        browser.close()
     assert drawn >= 4
     assert lines >= drawn
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []

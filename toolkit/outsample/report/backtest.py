@@ -186,7 +186,7 @@ def _trials(judgement: Judgement) -> str:
     if evidence.deflated_sharpe is None:
         return f"{evidence.n_trials} {scope}"
     said = f"deflated Sharpe {formats.ratio(evidence.deflated_sharpe)}"
-    return f"{evidence.n_trials} {scope}; {said} is the probability that it is not luck"
+    return f"{evidence.n_trials} {scope}; {said} is how sure it is that luck is not all of it"
 
 
 def _costs(outcome: Outcome) -> str:
