@@ -12,6 +12,11 @@ hypothesis.settings.register_profile("outsample", derandomize=True, deadline=Non
 hypothesis.settings.load_profile("outsample")
 
 
+def pytest_collection_modifyitems(items):
+    """Browser tests come last: while Playwright runs, the thread has an event loop, which others must not meet."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_server_left():
     """End the sandbox server with the tests."""
