@@ -1,8 +1,14 @@
 """`dashboard` and ``outsample dashboard``: the application, and the command that serves it."""
 
 import argparse
+import contextlib
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 import outsample_widgets
@@ -69,3 +75,28 @@ def test_every_widget_is_public():
     names = {"chart", "dashboard", "explain_day", "explore", "fan", "folds", "golden", "jobs", "runs", "submit"}
     assert set(outsample_widgets.__all__) == names
     assert all(callable(getattr(outsample_widgets, name)) for name in names)
+
+
+@pytest.mark.slow
+def test_ending_the_command_ends_the_server(tmp_path):
+    """SIGTERM to `outsample dashboard` reaches the server that it started; nothing stays behind."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "outsample", "dashboard", "--no-browser", f"--port={port}"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            assert time.monotonic() < deadline, "the server did not start"
+            assert process.poll() is None
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.1)
+        (server,) = psutil.Process(process.pid).children()
+        process.terminate()
+        assert process.wait(20) == 0
+        assert not server.is_running()
+    finally:
+        process.kill()
+        process.wait()

@@ -41,6 +41,7 @@ def command_line(parsed: argparse.Namespace, notebook: str) -> list[str]:
 
 
 def _dashboard(parsed: argparse.Namespace) -> int:
+    import signal
     import subprocess
     from importlib.resources import as_file, files
     from importlib.util import find_spec
@@ -62,9 +63,14 @@ def _dashboard(parsed: argparse.Namespace) -> int:
         # Not in this process: Voila reads its own command line and installs its own signal handlers.
         command = command_line(parsed, str(folder / "dashboard.ipynb"))
         server = subprocess.Popen(command, env=environment)  # noqa: S603 - our own
-        try:
-            return server.wait()
-        except KeyboardInterrupt:
+        asked: list[int] = []
+
+        def stop(number: int, _frame: object) -> None:
+            """Pass the request on: whoever ends this process means the server."""
+            asked.append(number)
             server.terminate()
-            server.wait()
-            return DONE
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        code = server.wait()
+        return DONE if asked else code
