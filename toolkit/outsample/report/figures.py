@@ -97,7 +97,9 @@ def png(figure: Figure, *, dpi: int = 110) -> bytes:
 def _axes(size: tuple[float, float], heights: tuple[int, ...]) -> tuple[Figure, tuple[Axes, ...]]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")
+    # Fixed margins: solving for them would draw everything twice, a quarter of the time of a known result.
+    figure = Figure(figsize=size)
+    figure.subplots_adjust(left=0.08, right=0.985, top=0.94, bottom=0.08, hspace=0.09)
     grid = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)
     axes = tuple(grid[:, 0])
     for axis in axes:
