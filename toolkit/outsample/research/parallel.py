@@ -13,6 +13,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
@@ -105,6 +106,11 @@ def _in_threads(
         pool.shutdown(wait=False)
 
 
+# Seconds between two looks at the workers of a cluster, and without any before it is given up.
+_POLL = 2.0
+_PATIENCE = 20.0
+
+
 @contextlib.contextmanager
 def cluster(address: str) -> Iterator[None]:
     """Send what `pmap` does inside to a dask cluster.
@@ -150,17 +156,44 @@ def _on_cluster(function: Callable[[T], R], work: list[T], on_done: Callable[[in
     library: Any = distributed
     client = library.get_client()
     futures = client.map(_Task(function), range(len(work)), work, pure=False, retries=0)
+    pending = {future: place for place, future in enumerate(futures)}
+    watch = _Workers(client)
     try:
-        for done, future in enumerate(library.as_completed(futures), start=1):
-            if future.status != "finished":
-                raise _failed(future.exception(), futures.index(future))
-            if on_done is not None:
-                on_done(done, len(work))
+        while pending:
+            try:
+                ended = library.wait(list(pending), timeout=_POLL, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                watch.check(min(pending.values()))
+                continue
+            for future in sorted(ended, key=lambda one: pending[one]):
+                place = pending.pop(future)
+                if future.status != "finished":
+                    raise _failed(future.exception(), place)
+                if on_done is not None:
+                    on_done(len(work) - len(pending), len(work))
         results: list[R] = [future.result() for future in futures]
         return results
     except BaseException:
         client.cancel(futures, force=True)
         raise
+
+
+class _Workers:
+    """Notices that a cluster has lost all of its workers: dask would wait for new ones for ever."""
+
+    def __init__(self, client: object) -> None:
+        self._client: Any = client
+        self._seen = 0.0
+
+    def check(self, place: int) -> None:
+        """Raise if there were workers and have been none for a while."""
+        now = time.monotonic()
+        if self._client.scheduler_info()["workers"]:
+            self._seen = now
+        elif self._seen and now - self._seen > _PATIENCE:
+            raise SandboxCrashed(
+                f"Item {place} was lost: no worker is left on the cluster.", hint="Start workers, and run it again."
+            )
 
 
 class _Uncancelled:
