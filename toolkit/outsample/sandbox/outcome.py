@@ -48,7 +48,8 @@ class Outcome:
     output_bytes : int
         All of it.
     peak_bytes : int
-        Highest anonymous memory above the start.
+        Highest anonymous memory above the start; of a child that ended before the first look, an upper
+        bound: with the data and libraries that it had mapped.
     code : int or None
         Exit code, negative for a signal; None when the server vanished.
     cpu_seconds, wall_seconds : float

@@ -13,6 +13,7 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -27,6 +28,8 @@ from outsample.sandbox.stubs import Notes, plant_plotting
 from outsample.sandbox.warm import warm
 
 __all__ = ["Server", "main"]
+
+_PAGE = resource.getpagesize()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,7 @@ class Server:
         self._toy = toy
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
-        self._runs: dict[int, tuple[int, socket.socket]] = {}  # pidfd -> process, socket of the run
+        self._runs: dict[int, tuple[_Forked, socket.socket]] = {}  # pidfd -> child, socket of the run
         self._sockets: dict[int, int] = {}  # descriptor of the run's socket -> pidfd
         # Forked ahead, so that a run does not wait for the fork; used for one run, like every child.
         self._spare: _Forked | None = self._fork()
@@ -100,7 +103,7 @@ class Server:
             signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
         os.close(child.statm)
         child.channel.close()
-        self._runs[child.pidfd] = (child.process, run)
+        self._runs[child.pidfd] = (child, run)
         self._sockets[run.fileno()] = child.pidfd
         self._poll.register(child.pidfd, select.POLLIN)
         self._poll.register(run, select.POLLIN)
@@ -118,9 +121,11 @@ class Server:
         return _Forked(process=process, pidfd=pidfd, statm=statm, base=base, channel=mine)
 
     def _reap(self, pidfd: int) -> None:
-        process, run = self._runs.pop(pidfd)
-        _, status, usage = os.wait4(process, 0)
-        said = {"code": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime}
+        child, run = self._runs.pop(pidfd)
+        _, status, usage = os.wait4(child.process, 0)
+        said: dict[str, float] = {"code": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime}
+        # At most this, for pages of data and libraries are in it; asked for if nobody looked in time.
+        said["most"] = max(usage.ru_maxrss * 1024 - child.base * _PAGE, _PAGE)
         with contextlib.suppress(OSError):  # nobody may wait for it any more
             run.send(json.dumps(said).encode())
         self._poll.unregister(pidfd)

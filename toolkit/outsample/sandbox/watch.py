@@ -87,7 +87,7 @@ class Watch:
         # Also after an answer: nothing that a strategy left running outlives it.
         self._child.kill()
         self._drain_output()
-        if self._outcome.message is None or not self._outcome.cpu_seconds:
+        if self._outcome.message is None or not (self._outcome.cpu_seconds and self._outcome.peak_bytes):
             self._wait_exit()
         return self._outcome
 
@@ -148,6 +148,7 @@ class Watch:
             said = {}
         self._outcome.code = said.get("code")
         self._outcome.cpu_seconds = float(said.get("cpu", 0.0))
+        self._outcome.peak_bytes = self._outcome.peak_bytes or int(said.get("most", 0))
         self._drop(self._child.channel.fileno())
 
     def _last_words(self) -> None:
