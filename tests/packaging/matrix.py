@@ -1,8 +1,9 @@
 """Wheel and sdist in empty environments: `make test-packaging`.
 
 Builds both, installs the wheel on every supported Python (core only, each extra, all together), asks `pip check`,
-runs a strategy through the sandbox from the installed package, and runs the quick part of the suite from the
-wheel: with pandas 2.3, with pandas 3, and with the lowest versions that pyproject.toml allows.
+runs a strategy through the sandbox from the installed package, asks `outsample --version` and `outsample doctor`,
+and runs the quick part of the suite from the wheel: with pandas 2.3, with pandas 3, and with the lowest versions
+that pyproject.toml allows.
 
 A Python that is not on this machine is skipped with a line that says so; with CI=true it is a failure.
 """
@@ -10,6 +11,7 @@ A Python that is not on this machine is skipped with a line that says so; with C
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -54,10 +56,9 @@ class Place:
 
 
 def places() -> list[Place]:
-    """Core on every Python, each extra on one, all extras on every one, and the suites."""
+    """Core, each extra and all of them together on every Python, and the suites."""
     found = [Place(python=version) for version in PYTHONS]
-    found += [Place(python="3.12", extras=(extra,)) for extra in EXTRAS]
-    found += [Place(python="3.12", extras=("qlib",))]
+    found += [Place(python=version, extras=(extra,)) for version in PYTHONS for extra in (*EXTRAS, "qlib")]
     found += [Place(python=version, extras=EXTRAS) for version in PYTHONS]
     found += [
         Place(python="3.12", extras=EXTRAS, pins=("pandas>=2.3,<3", "numpy<2.5"), suite=True),
@@ -113,7 +114,18 @@ def try_place(uv: Path, wheel: Path, place: Place, interpreter: str) -> str:
         run(uv, "pip", "install", "--quiet", "--python", python, "--resolution", how, *wanted, cwd=WORK)
     run(uv, "pip", "check", "--python", python, cwd=WORK)
     said = run(python, "-I", "-c", SMOKE, cwd=WORK).strip()
+    _commands(folder / "bin" / "outsample", said.split()[0])
     return f"{said}; {_suite(python)}" if place.suite else said
+
+
+def _commands(outsample: Path, version: str) -> None:
+    """The command says its version and finds nothing wrong here, with a home of its own."""
+    home = WORK / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    own = {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "XDG_CACHE_HOME": str(home / "cache")}
+    assert version in run(outsample, "--version", cwd=WORK, **own)
+    found = json.loads(run(outsample, "doctor", "--json", cwd=WORK, **own))
+    assert found, "doctor found nothing to look at"
 
 
 def _oracles() -> tuple[str, ...]:
