@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import logging
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,19 @@ from outsample.stats import deflated_sharpe
 from outsample.store import Store, Trial
 from outsample.strategy import Literal
 
-__all__ = ["default_store", "failed_trial", "judged", "ledger_of", "pinned_trials", "record", "swept", "trial_of"]
+__all__ = [
+    "default_store",
+    "failed_trial",
+    "judged",
+    "ledger_of",
+    "pinned_trials",
+    "record",
+    "record_many",
+    "swept",
+    "trial_of",
+]
+
+_log = logging.getLogger(__name__)
 
 
 def swept(  # noqa: PLR0913 - the arguments of sweep, for a request
@@ -40,11 +53,13 @@ def swept(  # noqa: PLR0913 - the arguments of sweep, for a request
     on_done: Callable[[int, int], None] | None = None,
     constraint: Constraint | None = None,
 ) -> SweepRuns:
-    """Run a sweep and record every combination of it as a trial."""
-    ledger, _ = ledger_of(store)
+    """Run a sweep and record every combination of it as a trial, all in one transaction."""
+    ledger, notes = ledger_of(store)
     runs = run_sweep(request, grid, objective=objective, n_jobs=n_jobs, on_done=on_done, constraint=constraint)
-    for combination in runs.combinations if ledger is not None else ():
-        record(ledger, _swept_trial(combination))
+    if ledger is not None:
+        notes = record_many(ledger, [_swept_trial(combination) for combination in runs.combinations])
+    for note in notes:
+        _log.warning(note)
     return runs
 
 
@@ -172,6 +187,17 @@ def record(ledger: Store | None, trial: Trial) -> tuple[str, ...]:
         ledger.record(trial)
     except errors.StoreError as error:
         return (f"This trial is not recorded: {error}",)
+    return ()
+
+
+def record_many(ledger: Store | None, trials: Sequence[Trial]) -> tuple[str, ...]:
+    """As `record`, for the trials of one study: they enter the ledger together, in this order, or not at all."""
+    if ledger is None:
+        return ()
+    try:
+        ledger.record_many(trials)
+    except errors.StoreError as error:
+        return (f"{len(trials)} trials are not recorded: {error}",)
     return ()
 
 

@@ -6,7 +6,7 @@ import datetime
 import math
 import statistics
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from outsample.store.users import current_user
 if TYPE_CHECKING:
     from outsample.store.database import Database
 
-__all__ = ["Trial", "TrialCount", "count_trials", "has_trial", "read_trials", "record_trial"]
+__all__ = ["Trial", "TrialCount", "count_trials", "has_trial", "read_trials", "record_trial", "record_trials"]
 
 _SCOPES = ("dataset", "family", "store")
 
@@ -93,19 +93,35 @@ def record_trial(database: Database, trial: Trial) -> str:
     StoreError
         The row could not be written; the ledger is unchanged.
     """
+    return record_trials(database, (trial,))[0]
+
+
+def record_trials(database: Database, found: Sequence[Trial]) -> list[str]:
+    """Append trials in this order, note their runs, and return the trials' ids: all of them or, on a failure, none.
+
+    Raises
+    ------
+    StoreError
+        They could not be written; the ledger is unchanged.
+    """
     import sqlalchemy as sa
 
-    from outsample.store.rows import note_run
+    from outsample.store.rows import note_runs
     from outsample.store.schema import trials
 
-    values = {name: _clean(value) for name, value in trial.__dict__.items()}
-    stamp = {"created_at": datetime.datetime.now(datetime.UTC), "created_by": current_user()}
-    row = {name: value for name, value in values.items() if name in trials.c}
-    identity = str(uuid.uuid4())
+    if not found:
+        return []
+    now, user = datetime.datetime.now(datetime.UTC), current_user()
+    rows = []
+    for place, trial in enumerate(found):
+        values = {name: _clean(value) for name, value in trial.__dict__.items()}
+        # Moments that differ keep the order; writing a row takes longer than a microsecond, so none is ahead of time.
+        moment = now + datetime.timedelta(microseconds=place)
+        rows.append({**values, "id": str(uuid.uuid4()), "created_at": moment, "created_by": user})
     with database.begin() as connection:
-        connection.execute(sa.insert(trials).values(id=identity, **row, **stamp))
-        note_run(connection, {**values, **stamp})
-    return identity
+        connection.execute(sa.insert(trials), [{name: row[name] for name in row if name in trials.c} for row in rows])
+        note_runs(connection, rows)
+    return [str(row["id"]) for row in rows]
 
 
 def read_trials(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from outsample.store.database import Database
 
-__all__ = ["job_id_of", "note_run", "query_runs", "runs_statement", "upsert_run"]
+__all__ = ["job_id_of", "note_runs", "query_runs", "runs_statement", "upsert_run"]
 
 
 def job_id_of(kind: str, key: str, parameters: Mapping[str, Any]) -> str:
@@ -23,8 +23,8 @@ def job_id_of(kind: str, key: str, parameters: Mapping[str, Any]) -> str:
     return digest({"kind": kind, "key": key, "parameters": dict(parameters)})
 
 
-def note_run(connection: sa.Connection, values: Mapping[str, Any]) -> None:
-    """Note the run of a trial: a new row, or newer numbers of one that has no artefacts yet.
+def note_runs(connection: sa.Connection, found: Sequence[Mapping[str, Any]]) -> None:
+    """Note the runs of trials, one after the other: new rows, or newer numbers of those that have no artefacts yet.
 
     A failure never replaces a success: limits end a run, they do not change what follows from its key.
     """
@@ -32,18 +32,25 @@ def note_run(connection: sa.Connection, values: Mapping[str, Any]) -> None:
 
     from outsample.store.schema import backtest_runs
 
-    row = {name: value for name, value in values.items() if name in backtest_runs.c}
-    row |= {
-        "job_id": job_id_of(values["kind"], values["result_key"], values["parameters"]),
-        "config": {},
-        "source_hash": values["family"],
-        "completed_at": values["created_at"],
-    }
+    rows = [
+        {name: value for name, value in values.items() if name in backtest_runs.c}
+        | {
+            "job_id": job_id_of(values["kind"], values["result_key"], values["parameters"]),
+            "config": {},
+            "source_hash": values["family"],
+            "completed_at": values["created_at"],
+        }
+        for values in found
+    ]
+    insert = _insert(connection)
     kept = ("result_key", "created_at", "created_by", "config")
-    replace: sa.ColumnElement[bool] = backtest_runs.c.result_path.is_(None)
-    if row["status"] == "failed":
-        replace = sa.and_(replace, backtest_runs.c.status == "failed")
-    upsert_run(connection, row, {name: value for name, value in row.items() if name not in kept}, where=replace)
+    better = sa.or_(backtest_runs.c.status == "failed", insert.excluded.status != "failed")
+    statement = insert.on_conflict_do_update(
+        index_elements=["result_key"],
+        set_={name: insert.excluded[name] for name in rows[0] if name not in kept},
+        where=sa.and_(backtest_runs.c.result_path.is_(None), better),
+    )
+    connection.execute(statement, rows)
 
 
 def upsert_run(
@@ -54,13 +61,17 @@ def upsert_run(
     where: sa.ColumnElement[bool] | None = None,
 ) -> None:
     """Insert a row of ``backtest_runs``, or change the one with its key."""
+    statement = _insert(connection).values(**row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["result_key"], set_=dict(changes), where=where))
+
+
+def _insert(connection: sa.Connection) -> Any:  # noqa: ANN401 - each kind of database has an insert of its own
     from sqlalchemy.dialects import postgresql, sqlite
 
     from outsample.store.schema import backtest_runs
 
     insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(backtest_runs).values(**row)
-    connection.execute(statement.on_conflict_do_update(index_elements=["result_key"], set_=dict(changes), where=where))
+    return insert(backtest_runs)
 
 
 def runs_statement(

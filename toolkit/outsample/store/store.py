@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +13,7 @@ from outsample.request import Request
 from outsample.research.lookahead import LookaheadReport
 from outsample.store.database import Database
 from outsample.store.labels import fetch_meta, keep_meta, keys_with
-from outsample.store.ledger import Trial, TrialCount, count_trials, has_trial, read_trials, record_trial
+from outsample.store.ledger import Trial, TrialCount, count_trials, has_trial, read_trials, record_trial, record_trials
 from outsample.store.publish import Publishing, compare, fetch_outcome, publish, published
 from outsample.store.reports import fetch_report, keep_report
 from outsample.store.rows import query_runs
@@ -43,6 +43,18 @@ class Store(Database):
             The row could not be written; the ledger is unchanged.
         """
         return record_trial(self, trial)
+
+    def record_many(self, trials: Sequence[Trial]) -> list[str]:
+        """Append trials to the ledger in one transaction, in this order, and return their ids.
+
+        A process that is killed meanwhile leaves all of them or none.
+
+        Raises
+        ------
+        StoreError
+            They could not be written; the ledger is unchanged.
+        """
+        return record_trials(self, trials)
 
     def trials(
         self, *, dataset: str | None = None, family: str | None = None, limit: int | None = None
