@@ -32,8 +32,8 @@ _ROWS = (
 )
 
 
-def simulation_of(result: object) -> Simulation:
-    """Return the simulation of a Result, a WalkForward, or a Simulation itself.
+def simulation_of(result: object, widget: str = "chart") -> Simulation:
+    """Return the simulation of a Result, a WalkForward, or a Simulation itself, for a widget of that name.
 
     Raises
     ------
@@ -43,8 +43,8 @@ def simulation_of(result: object) -> Simulation:
     found = result if isinstance(result, Simulation) else getattr(result, "simulation", None)
     if not isinstance(found, Simulation):
         raise ConfigError(
-            f"A chart needs a Result, a WalkForward or a Simulation. Got {type(result).__name__}.",
-            hint="result = outsample.backtest(...); chart(result)",
+            f"{widget} needs a Result, a WalkForward or a Simulation. Got {type(result).__name__}.",
+            hint=f"result = outsample.backtest(...); {widget}(result)",
         )
     return found
 

@@ -54,10 +54,10 @@ def day_of(simulation: Simulation, date: object, *, every: bool = False) -> Day:
     Raises
     ------
     DataInvalid
-        The date lies before the first bar.
+        It is not a date, or lies before the first bar.
     """
     dates, plan = simulation.dates, simulation.problem.plan
-    moment = pd.Timestamp(date)  # type: ignore[arg-type]
+    moment = _moment(date)
     if dates.tz is not None and moment.tzinfo is None:
         moment = moment.tz_localize(dates.tz)
     row = int(dates.searchsorted(moment, side="right")) - 1
@@ -79,6 +79,16 @@ def day_of(simulation: Simulation, date: object, *, every: bool = False) -> Day:
         table=table.iloc[order].reset_index(drop=True),
         sentences=_sentences(simulation, row, number),
     )
+
+
+def _moment(date: object) -> pd.Timestamp:
+    try:
+        moment = pd.Timestamp(date)  # type: ignore[arg-type]
+    except (ValueError, TypeError) as error:
+        raise DataInvalid(f"{date!r} is not a date.", hint="Write it as 2024-02-29.") from error
+    if pd.isna(moment):
+        raise DataInvalid("A date is needed. Got none.", hint="Write it as 2024-02-29.")
+    return moment
 
 
 def _decided(simulation: Simulation, number: int) -> pd.Timestamp | None:

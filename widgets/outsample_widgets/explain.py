@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from outsample.engine import Simulation
-from outsample.errors import ConfigError
+from outsample.errors import ConfigError, DataInvalid
 from outsample.report import formats
 from outsample.report.figures import equity_figure, png
 from outsample_widgets.arrays import milliseconds
@@ -48,7 +48,7 @@ class ExplainDay(View):
 
     def __init__(self, result: object) -> None:
         super().__init__()
-        self._simulation: Simulation = simulation_of(result)
+        self._simulation: Simulation = simulation_of(result, "explain_day")
         self._title = f"{getattr(result, 'name', 'Backtest')}: what happened on a day"
         simulation = self._simulation
         growth = simulation.equity / float(simulation.equity.iloc[0])
@@ -67,8 +67,7 @@ class ExplainDay(View):
         """Answer "day"."""
         if question.get("kind") != "day":
             raise ConfigError(f"This widget does not know the question {question.get('kind')!r}.")
-        moment = pd.Timestamp(float(str(question.get("at"))), unit="ms")
-        return self._shown(self.day(moment, every=bool(question.get("every")))), {}
+        return self._shown(self.day(_moment(question.get("at")), every=bool(question.get("every")))), {}
 
     def _shown(self, day: Day) -> dict[str, object]:
         rows = [
@@ -91,6 +90,14 @@ class ExplainDay(View):
             alternative="Equity and drawdown",
             tables=((str(found["caption"]), tuple(_LABELS.values()), rows),),
         )
+
+
+def _moment(at: object) -> pd.Timestamp:
+    """The date of a place on the axis, in milliseconds."""
+    try:
+        return pd.Timestamp(float(str(at)), unit="ms")
+    except ValueError as error:  # the bounds of pandas too
+        raise DataInvalid(f"{at!r} is not a date.", hint="Choose a day of the result.") from error
 
 
 def explain_day(result: object) -> ExplainDay:

@@ -115,11 +115,16 @@ class Folds(View):
             table.loc[str(params[names[0]]), column] = score(returns) if len(returns) > 1 else math.nan
         return table
 
+    def _place(self, place: object) -> int:
+        if isinstance(place, int) and not isinstance(place, bool):
+            return place
+        raise ConfigError(f"There are {len(self._walk.run.choices)} windows, from 0. Got {place!r}.")
+
     def answer(self, question: Mapping[str, object]) -> Reply | None:
         """Answer "window": the two heat maps of one window."""
         if question.get("kind") != "window":
             raise ConfigError(f"This widget does not know the question {question.get('kind')!r}.")
-        place = int(str(question.get("place")))
+        place = self._place(question.get("place"))
         inside, outside = self.heatmap(place), self.heatmap(place, sample="out")
         chosen = self._walk.run.choices[place].chosen
         names = list(self._walk.run.sweep.grid)

@@ -39,7 +39,15 @@ export function dataOf(model) {
   return unpack(bytes, model.get("_layout"));
 }
 
-/** Questions to the kernel: a newer one of the same kind is never overtaken by an older answer. */
+// Asked by a timer, not by a hand.
+const UNASKED = new Set(["list"]);
+
+/**
+ * Questions to the kernel: a newer one of the same kind is never overtaken by an older answer.
+ *
+ * An error stays until something else that was asked by hand succeeds: the table that is fetched again every
+ * second must not wipe away why a job could not be cancelled.
+ */
 export class Line {
   constructor(model, onError) {
     this.model = model;
@@ -47,6 +55,7 @@ export class Line {
     this.next = 1;
     this.waiting = new Map(); // id -> {kind, resolve}
     this.newest = new Map(); // kind -> id
+    this.failed = null; // the kind of the question whose error is shown
     this.listener = (content, buffers) => this.receive(content, buffers);
     model.on("msg:custom", this.listener);
   }
@@ -65,9 +74,16 @@ export class Line {
     if (!asked) return;
     this.waiting.delete(content.id);
     const stale = this.newest.get(asked.kind) !== content.id;
-    if (!stale) this.onError(content.error ? content : null);
+    if (!stale) this.judge(asked.kind, content);
     const arrays = buffers && buffers.length && buffers[0].byteLength ? unpack(buffers[0], content.layout) : {};
     asked.resolve({ ...content, arrays, stale });
+  }
+
+  judge(kind, content) {
+    const unasked = UNASKED.has(kind) && this.failed !== null && this.failed !== kind;
+    if (unasked) return;
+    this.failed = content.error ? kind : null;
+    this.onError(content.error ? content : null);
   }
 
   close() {
