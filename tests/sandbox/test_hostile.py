@@ -88,12 +88,12 @@ class Range:
     def harm(self, kind, text, seen):
         """Whether the harm of a kind has happened."""
         if kind == "hit":
-            deadline = time.monotonic() + (0.3 if seen.get("control") else 0.02)
+            deadline = time.monotonic() + (10.0 if seen.get("control") else 0.02)
             while not self.hits and time.monotonic() < deadline:
                 time.sleep(0.01)
         if kind == "victim":
             try:
-                self.victim.wait(0.5 if seen.get("control") else 0.02)
+                self.victim.wait(10.0 if seen.get("control") else 0.02)
             except subprocess.TimeoutExpired:
                 return False
             return True
@@ -167,12 +167,19 @@ def test_there_are_enough_attacks():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_attack_works_unprotected(path, targets, control):
     """Without protection the harm of an attack happens."""
-    task = {"source": targets.source(path), "output": str(targets.output), "seconds": 0.6}
-    control.stdin.write(json.dumps(task).encode() + b"\n")
-    control.stdin.flush()
-    seen = json.loads(control.stdout.readline())
-    text = targets.output.read_bytes()[:100_000].decode(errors="replace")
-    assert targets.harm(header(path)["harm"], text, {**seen, "control": True}), text[-800:]
+    kind, source = header(path)["harm"], targets.source(path)
+    # Most attacks are done at once, and those that never end cost all their time: only what was stopped
+    # before its harm, as on a busy machine, is tried again with time enough.
+    for seconds in (0.6,) if kind == "time" else (0.6, 30.0):
+        task = {"source": source, "output": str(targets.output), "seconds": seconds}
+        control.stdin.write(json.dumps(task).encode() + b"\n")
+        control.stdin.flush()
+        seen = json.loads(control.stdout.readline())
+        text = targets.output.read_bytes()[:100_000].decode(errors="replace")
+        happened = targets.harm(kind, text, {**seen, "control": True})
+        if happened or not seen["timed_out"]:
+            break
+    assert happened, text[-800:]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
