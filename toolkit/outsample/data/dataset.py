@@ -17,14 +17,13 @@ from outsample.data.describe import Description, describe_prices
 from outsample.data.entry import infer_periods
 from outsample.data.frame import StrategyFrame
 from outsample.data.memo import FrameContext
-from outsample.data.normalise import normalise_frames
+from outsample.data.normalise import DELISTED, delisting_by_symbol, delisting_dates, normalise_frames
 from outsample.data.tables import is_table, known_by, serve_table, with_tables
 from outsample.errors import ConfigError, DataInvalid, DataMissing
 
 __all__ = ["Dataset", "DatasetKeeper"]
 
 _ADJUSTED = ("open", "high", "low", "close")
-_DELISTED = "delisted"
 
 
 class DatasetKeeper(Protocol):
@@ -177,12 +176,7 @@ class Dataset:
     @cached_property
     def delisted(self) -> pd.Series:
         """Delisting date by symbol, NaT where none is known."""
-        known = pd.Series(pd.NaT, index=pd.Index(self.symbols), dtype="datetime64[ns]")
-        table = self._frames.get(_DELISTED)
-        if table is not None:
-            dates = pd.Series(pd.DatetimeIndex(table["value"]), index=table["symbol"].to_numpy())
-            known = dates.reindex(known.index).astype(known.dtype if dates.dt.tz is None else dates.dtype)
-        return known
+        return delisting_by_symbol(self._frames.get(DELISTED), self.symbols, self.dates.tz)
 
     @cached_property
     def survivors_only(self) -> bool:
@@ -194,7 +188,7 @@ class Dataset:
         """Return the keys that `get` answers, adjusted prices first."""
         prices = [name for name in _ADJUSTED if name in self._frames or name == "close"]
         raw = [f"raw_{name}" for name in prices]
-        others = [name for name in sorted(self._frames) if name not in {*prices, "adj_close", _DELISTED}]
+        others = [name for name in sorted(self._frames) if name not in {*prices, "adj_close", DELISTED}]
         return ["close", *(name for name in prices if name != "close"), *raw, *others]
 
     def has(self, key: str) -> bool:
@@ -338,7 +332,7 @@ class Dataset:
         own = set(self.symbols)
         frames = {}
         for name, frame in self._frames.items():
-            if name == _DELISTED or not isinstance(frame.index, pd.DatetimeIndex):
+            if name == DELISTED or not isinstance(frame.index, pd.DatetimeIndex):
                 frames[name] = frame[frame["symbol"].isin(wanted)].reset_index(drop=True)
             else:
                 keep = [column for column in frame.columns if column in wanted or column not in own]
@@ -368,9 +362,10 @@ class Dataset:
         for name, frame in self._frames.items():
             if isinstance(frame.index, pd.DatetimeIndex):
                 frames[name] = _read_only(frame.loc[start:end])
-            elif name == _DELISTED and end is not None:
+            elif name == DELISTED and end is not None:
                 # A delisting after the cut is not known yet.
-                frames[name] = frame.assign(value=frame["value"].where(frame["value"] <= end))
+                known = delisting_dates(frame["value"], end.tz)
+                frames[name] = frame.assign(value=known.where(known <= end))
             elif end is not None and is_table(frame):
                 frames[name] = known_by(frame, end)
             else:

@@ -6,7 +6,8 @@ usable becomes a recorded warning of the dataset.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,12 @@ from outsample.data.entry import check_prices
 from outsample.data.tables import is_table, normalise_tables
 from outsample.errors import DataInvalid, DataMissing
 
-__all__ = ["PRICE_FIELDS", "as_pandas", "normalise_frames"]
+__all__ = ["DELISTED", "PRICE_FIELDS", "as_pandas", "delisting_by_symbol", "delisting_dates", "normalise_frames"]
 
 # Frames that share one grid of dates x symbols.
 PRICE_FIELDS = ("open", "high", "low", "close", "adj_close", "volume")
+# The table of delisting dates.
+DELISTED = "delisted"
 
 
 def as_pandas(table: object) -> pd.DataFrame | pd.Series:
@@ -86,7 +89,64 @@ def normalise_frames(frames: Mapping[str, object]) -> tuple[dict[str, pd.DataFra
             clean[name] = frame.reindex(index=dates, columns=symbols)
     warnings += check_prices({name: clean[name] for name in prices})
     clean |= normalise_tables(long, pd.DatetimeIndex(dates))
+    if DELISTED in clean:
+        table = clean[DELISTED]
+        clean[DELISTED] = table.assign(value=delisting_dates(table["value"], pd.DatetimeIndex(dates).tz))
     return clean, tuple(warnings)
+
+
+def delisting_dates(values: pd.Series, zone: datetime.tzinfo | None) -> pd.Series:
+    """Return delisting dates that compare with bars of a zone.
+
+    Parameters
+    ----------
+    values : Series
+        Dates, or what pandas reads as such, NaT where none is known.
+    zone : tzinfo or None
+        Of the bars. A date without one is a day of theirs; for bars without one, dates of any zone are the
+        days that they say.
+
+    Raises
+    ------
+    DataInvalid
+        They are no dates.
+    """
+    if not pd.api.types.is_datetime64_any_dtype(values):
+        given = values.dropna()
+        try:
+            if any(isinstance(value, bool | int | float | np.number | np.bool_) for value in given):
+                raise TypeError("a number is no date")
+            values = pd.Series(pd.DatetimeIndex(values).as_unit("ns"), index=values.index)
+        except (ValueError, TypeError) as error:
+            wrong = next((value for value in given if not _is_date(value)), given.iloc[0])
+            raise DataInvalid(
+                f"{DELISTED} maps symbols to dates. Got {wrong!r}.",
+                hint="pd.Series({'A': pd.Timestamp('2024-02-15')}), all with one time zone or all without.",
+            ) from error
+    if zone is not None and values.dt.tz is None:
+        return values.dt.tz_localize(zone)
+    return values.dt.tz_localize(None) if zone is None and values.dt.tz is not None else values
+
+
+def delisting_by_symbol(
+    table: pd.DataFrame | None, symbols: Sequence[object], zone: datetime.tzinfo | None
+) -> pd.Series:
+    """Return the delisting date of each symbol, in the zone of the bars; NaT where none is known."""
+    kind = np.dtype("datetime64[ns]") if zone is None else pd.DatetimeTZDtype("ns", zone)
+    if table is None:
+        return pd.Series(pd.NaT, index=pd.Index(symbols), dtype=kind)
+    dates = pd.Series(delisting_dates(table["value"], zone).array, index=table["symbol"].to_numpy())
+    return dates.reindex(pd.Index(symbols)).astype(kind)
+
+
+def _is_date(value: object) -> bool:
+    if isinstance(value, bool | int | float | np.number | np.bool_):
+        return False
+    try:
+        pd.Timestamp(value)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _wide(table: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from outsample.data import Dataset
-from outsample.data.normalise import PRICE_FIELDS
+from outsample.data.normalise import DELISTED, PRICE_FIELDS, delisting_dates
 from outsample.data.tables import is_table, known_by
 
 __all__ = ["perturbed", "stored_frames"]
 
 # Changed only where it is asked for by name: what a random universe does is no likely future.
 _KEPT = "universe"
-_DELISTED = "delisted"
 
 
 def stored_frames(data: Dataset) -> list[str]:
@@ -62,8 +61,9 @@ def perturbed(
         asked = name != _KEPT if only is None else name in only
         if not asked or not _timed(name, frame):
             frames[name] = frame
-        elif name == _DELISTED:
-            frames[name] = frame.assign(value=frame["value"].where(frame["value"] <= cut))
+        elif name == DELISTED:
+            known = delisting_dates(frame["value"], cut.tz)
+            frames[name] = frame.assign(value=known.where(known <= cut))
         elif is_table(frame):
             frames[name] = known_by(frame, cut) if gone else _republished(frame, cut, random, scale)
         else:
@@ -72,7 +72,7 @@ def perturbed(
 
 
 def _timed(name: str, frame: pd.DataFrame) -> bool:
-    return isinstance(frame.index, pd.DatetimeIndex) or is_table(frame) or name == _DELISTED
+    return isinstance(frame.index, pd.DatetimeIndex) or is_table(frame) or name == DELISTED
 
 
 def _republished(table: pd.DataFrame, cut: pd.Timestamp, random: np.random.Generator, scale: float) -> pd.DataFrame:

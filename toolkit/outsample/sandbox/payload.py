@@ -235,7 +235,9 @@ class MappedDataset(Dataset):
     @property
     def delisted(self) -> pd.Series:
         """Delisting date by symbol, NaT where none is known."""
-        stamps = self._array(self._header["delisted"]).view("datetime64[ns]")
+        stamps = pd.DatetimeIndex(self._array(self._header["delisted"]).view("datetime64[ns]"))
+        if self.dates.tz is not None:
+            stamps = stamps.tz_localize("UTC").tz_convert(self.dates.tz)
         return pd.Series(stamps, index=self._names)
 
     @property
