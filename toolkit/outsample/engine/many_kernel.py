@@ -19,6 +19,7 @@ import numpy as np
 
 # The parts of the ordinary engine, by the names that they have in their modules.
 from outsample.engine.kernel import _SIGNATURE as _RUN_SIGNATURE
+from outsample.engine.kernel import WORK as _WORK
 from outsample.engine.kernel import make_kernel
 from outsample.engine.weights import _normalise_rows
 from outsample.jit import jit
@@ -101,9 +102,9 @@ def _make(version: int) -> Callable[..., object]:
         room = min(len(rows) * n, 65_536)
         names, weights = np.empty(room, np.int64), np.empty(room)
         fills, amounts = np.empty((1024, 4), np.int64), np.empty((1024, 5))
-        out = np.empty((3, n_bars))
-        carry = np.zeros((2, n_bars if rates[3] != 0.0 or rates[4] != 0.0 else 0))
-        stale, changes = np.zeros(n, np.int64), np.empty(len(rows), np.int64)
+        out, carry = np.empty((3, n_bars)), np.zeros((2, n_bars if rates[3] != 0.0 or rates[4] != 0.0 else 0))
+        stale, changes, sums = np.zeros(n, np.int64), np.empty(len(rows), np.int64), np.zeros(2)
+        numbers, integers, gains = np.zeros((_WORK[0], n)), np.zeros((_WORK[1], n), np.int64), np.empty(n_bars)
         for s in range(values.shape[0]):
             table, asked = values[s], rows
             if only_changes:  # equal rows are equal weights: they need not be normalised to be left out
@@ -135,11 +136,11 @@ def _make(version: int) -> Callable[..., object]:
                 count += 1
                 start[count] = used
             while True:
-                stale[:] = 0
+                stale[:], numbers[:], integers[:] = 0, 0.0, 0
                 n_fills, _ruin, _short, _residual = _run(
                     close, trade, nothing, nothing, nothing, volume, days, delisted, bars[:count], start[: count + 1],
                     names[:used], weights[:used], divisors[:count], rates, first, last, delist_after, mode, out, carry,
-                    stale, fills, amounts,
+                    stale, fills, amounts, numbers, integers, sums, gains,
                 )  # fmt: skip
                 if n_fills <= len(fills):
                     break
@@ -180,7 +181,7 @@ def many_kernel() -> Callable[..., object]:
     plain = cast(Any, make_kernel(stops=False)).plain
     compile_plain = cast(Any, register_jitable)
     names["_rows"] = compile_plain(_normalise_rows)
-    names["_run"] = cast(Any, numba.njit(_RUN_SIGNATURE, nogil=True, cache=True))(plain)
+    names["_run"] = cast(Any, numba.njit(_RUN_SIGNATURE, nogil=True, cache=True, _nrt=False))(plain)
     names["_count"], names["_curve_of"] = compile_plain(_count_trades), compile_plain(_curve)
     names["_changes_of"] = compile_plain(_changed)
     sources = [Path(__file__).with_name(name).stat() for name in ("kernel.py", "weights.py")]

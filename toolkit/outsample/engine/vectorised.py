@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from outsample.config import Costs, Execution
-from outsample.engine.kernel import make_kernel
+from outsample.engine.kernel import WORK, make_kernel
 from outsample.engine.market import Market
 from outsample.engine.problem import problem_of
 from outsample.engine.record import Problem, Record, rates_of
@@ -59,7 +59,7 @@ def run_kernel(problem: Problem) -> Record:
         out = np.empty((3, n_bars))
         stale = np.zeros(len(problem.market.symbols), dtype=np.int64)
         fills, amounts = np.empty((room, 4), dtype=np.int64), np.empty((room, 5))
-        n, ruin, shortfall, residual = kernel(*arguments, out, carry, stale, fills, amounts)
+        n, ruin, shortfall, residual = kernel(*arguments, out, carry, stale, fills, amounts, *_work(len(stale), n_bars))
         if n <= room:
             break
         room = n  # now it is known how many fills there are
@@ -74,6 +74,12 @@ def run_kernel(problem: Problem) -> Record:
         shortfall=shortfall,
         residual=residual,
     )
+
+
+def _work(n_symbols: int, n_bars: int) -> tuple[np.ndarray, ...]:
+    """Return what the kernel remembers from bar to bar, at its start: it allocates nothing itself."""
+    numbers, integers = np.zeros((WORK[0], n_symbols)), np.zeros((WORK[1], n_symbols), dtype=np.int64)
+    return numbers, integers, np.zeros(2), np.empty(n_bars)
 
 
 def _arguments(problem: Problem) -> tuple[object, ...]:
