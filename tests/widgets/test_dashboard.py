@@ -2,10 +2,12 @@
 
 import argparse
 import contextlib
+import json
 import socket
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import psutil
@@ -48,6 +50,15 @@ def test_the_notebook_of_the_package_is_that_of_the_repository():
     """`voila notebooks/dashboard.ipynb` and `outsample dashboard` serve the same."""
     ours = Path(outsample_widgets.__file__).with_name("dashboard.ipynb")
     assert ours.read_bytes() == (ROOT / "notebooks" / "dashboard.ipynb").read_bytes()
+
+
+def test_the_template_of_the_notebook_is_installed_where_voila_looks():
+    """A plain Voila knows the folders of Jupyter's data, not the package: the wheel puts the template there."""
+    shown = json.loads((ROOT / "notebooks" / "dashboard.ipynb").read_text(encoding="utf-8"))
+    name = shown["metadata"]["voila"]["template"]
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]
+    (source,) = [ours for ours, place in wheel["wheel"]["shared-data"].items() if place == "share/jupyter"]
+    assert (ROOT / source / "voila" / "templates" / name / "index.html.j2").is_file()
 
 
 def test_a_result_is_opened_below_the_table(tmp_path, result, asked):
