@@ -32,6 +32,11 @@ class Shown:
         """Return the report as Markdown."""
         return markdown(self.document(pictures=False))
 
+    def text_bundle(self) -> dict[str, str]:
+        """Return the report as a notebook shows it, without pictures: plain text and HTML by type."""
+        document = self.document(pictures=False)
+        return {"text/plain": plain(document), "text/html": fragment(document)}
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002
         document = self.document()
         bundle = {"text/plain": plain(document), "text/html": fragment(document), **attached(self)}

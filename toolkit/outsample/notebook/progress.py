@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, cast
 
+from outsample.report.data import collecting
+from outsample.shown import Shown
+
 __all__ = ["StageDisplay"]
 
 
-class _Text:
-    """Text that a front end shows as it is."""
+class _Bundle:
+    """What a front end shows as it is."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, data: dict[str, str]) -> None:
+        self._data = data
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
-        return {"text/plain": self._text}
+        return self._data
 
 
 class StageDisplay:
@@ -39,19 +43,19 @@ class StageDisplay:
             from IPython.display import display
 
             show = cast(Any, display)
-            self._handle = show(_Text(f"{self._name}: starting ..."), display_id=True)
+            self._handle = show(_said(f"{self._name}: starting ..."), display_id=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None and self._handle is not None:
-            self._handle.update(_Text(f"{self._name}: stopped"))
+            self._handle.update(_said(f"{self._name}: stopped"))
 
     def stage(self, name: str) -> None:
         """Say which stage begins."""
         if self._handle is not None:
-            self._handle.update(_Text(f"{self._name}: {name} ..."))
+            self._handle.update(_said(f"{self._name}: {name} ..."))
 
     def steps(self, name: str) -> Callable[[int, int], None]:
         """Return a function that says how many of how many steps are done, at most a hundred times."""
@@ -63,10 +67,28 @@ class StageDisplay:
         return done
 
     def replace(self, value: object) -> None:
-        """Show the result in the place of the progress."""
-        if self._handle is not None:
-            self._handle.update(value)
-        else:
-            from IPython.display import display
+        """Show the result in the place of the progress; text and tables first where the picture takes its time."""
+        from IPython.core.getipython import get_ipython
+        from IPython.display import display
 
+        handle = self._handle
+        if handle is None:
             cast(Any, display)(value)
+            return
+        # Only a kernel's displays are replaced; a terminal would print both.
+        if hasattr(get_ipython(), "kernel") and isinstance(value, Shown) and _first_picture():
+            handle.update(_Bundle(value.text_bundle()))
+            self._handle = None  # who interrupts the drawing keeps the page
+        handle.update(value)
+
+
+def _said(text: str) -> _Bundle:
+    return _Bundle({"text/plain": text})
+
+
+def _first_picture() -> bool:
+    """Whether matplotlib, which takes longer than all other parts of a page, is still to be imported.
+
+    Nobody watches a report while it runs.
+    """
+    return "matplotlib.backends.backend_agg" not in sys.modules and not collecting()
