@@ -11,6 +11,7 @@ import pytest
 from outsample import load, sim, sweep, walk_forward
 from outsample.errors import ConfigError
 from outsample.research.choosing import choose_rows
+from outsample.research.walk_forward import Plan
 from outsample.stats import combinatorial_purged
 
 SOURCE = "fast = 10\nslow = 50\nclose = data.get('close')\nposition = close.average(fast) > close.average(slow)\n"
@@ -176,8 +177,26 @@ def test_what_does_not_fit_is_refused(data, swept):
     with pytest.raises(ConfigError, match="n_test < n_groups"):
         swept.combinatorial(4, 4)
     with pytest.raises(ConfigError, match="n_groups <= n"):
+        swept.combinatorial(1000, 1)
+    with pytest.raises(ConfigError, match="499,500 splits"):
         swept.combinatorial(1000, 2)
     with pytest.raises(ConfigError, match="leave no bar"):
         swept.combinatorial(4, 2, purge=450)
     with pytest.raises(ConfigError, match="two numbers"):
         walk_forward(SOURCE, data, GRID, train=300, test=150, combinatorial=(6,), store=False)
+
+
+@pytest.mark.parametrize("wrong", [(6,), (2, 2), (1, 1), (6, 0), (6.0, 2), (True, 1), ("6", "2"), (60, 30), "62", 6])
+def test_a_wrong_scheme_is_refused_before_anything_runs(wrong):
+    """Not two whole numbers, nothing that trains, or more splits than anybody waits for."""
+    with pytest.raises(ConfigError, match=r"combinatorial|splits"):
+        Plan(train=300, test=150, combinatorial=wrong)
+
+
+def test_what_does_not_fit_is_refused_before_anything_runs(data):
+    """Windows longer than the data and groups that cannot be cost no run of the strategy."""
+    ran = []
+    for options in ({"train": 5000, "test": 10}, {"train": 10, "test": 10, "combinatorial": (2, 3)}):
+        with pytest.raises(ConfigError):
+            walk_forward(SOURCE, data, GRID, on_done=lambda *done: ran.append(done), store=False, **options)
+    assert ran == []

@@ -14,7 +14,7 @@ from outsample.data import Dataset
 from outsample.house import house_notes
 from outsample.known import Known
 from outsample.model import Positions
-from outsample.pipeline import Executor, Outcome, execute, run
+from outsample.pipeline import Evaluator, Executor, Outcome, execute, run
 from outsample.request import Request, request_key
 from outsample.research.lookahead import LookaheadReport, check_lookahead
 from outsample.result import Result, WalkForward
@@ -129,6 +129,7 @@ def run_request(  # noqa: PLR0913 - gathers what the rims ask for
     use_cache: bool = True,
     on_stage: Progress | None = None,
     execute: Executor = execute,
+    evaluator: Evaluator | None = None,
     cancel: threading.Event | None = None,
 ) -> Result:
     """Run a request, check for look-ahead, record the trial, judge.
@@ -140,6 +141,8 @@ def run_request(  # noqa: PLR0913 - gathers what the rims ask for
         As in `backtest`.
     execute : callable, optional
         Runs the strategy; `outsample.pipeline.execute` by default.
+    evaluator : callable, optional
+        Simulates and measures instead of `outsample.pipeline.evaluate`.
     cancel : threading.Event, optional
         Set from another thread, it ends the run.
     """
@@ -150,7 +153,7 @@ def run_request(  # noqa: PLR0913 - gathers what the rims ask for
     key = request_key(request)
     try:
         known = _known.outcome(key, request, ledger) if use_cache else None
-        outcome = known or run(request, on_stage=on_stage, execute=execute, cancel=cancel)
+        outcome = known or run(request, on_stage=on_stage, execute=execute, evaluator=evaluator, cancel=cancel)
         if not use_cache:
             _known.check(outcome, ledger)
         notes = (*notes, *house_notes(outcome))
@@ -184,10 +187,23 @@ def run_request(  # noqa: PLR0913 - gathers what the rims ask for
 
 
 def with_out_of_sample(result: Result, walk: WalkForward, store: Store | bool | None = None) -> Result:
-    """Return the result judged again, with the evidence of a walk-forward and its trials."""
+    """Return the result judged again, with the evidence of a walk-forward and its trials.
+
+    A look-ahead in what the windows chose is one of the strategy: the result then carries that report. A
+    walk-forward whose choices were not checked, or not decided, is no evidence of robustness.
+    """
     ledger, _ = ledger_of(store)
-    judgement = judged(result.outcome, result.lookahead, ledger, out_of_sample=walk.metrics.sharpe)
-    return dataclasses.replace(result, judgement=judgement)
+    report = _weakest(result.lookahead, walk.lookahead)
+    judgement = judged(result.outcome, report, ledger, out_of_sample=walk.metrics.sharpe)
+    shown = report if report is not None and report.clean is False else result.lookahead
+    return dataclasses.replace(result, judgement=judgement, lookahead=shown)
+
+
+def _weakest(own: LookaheadReport | None, other: LookaheadReport | None) -> LookaheadReport | None:
+    """The report that vouches least: one that found a leak, then one that did not decide or is missing."""
+    if other is None or other.clean is False:
+        return own if own is not None and own.clean is False else other
+    return own if own is None or own.clean is not True else other
 
 
 # What this process has seen.

@@ -23,14 +23,14 @@ from outsample.report.study_figures import heatmap_figure
 from outsample.report.sweep import heatmap_table, sweep_document
 from outsample.report.walk_forward import walk_forward_document
 from outsample.request import Request
-from outsample.research.chosen import check_chosen, check_mode
+from outsample.research.chosen import check_choices, check_chosen, check_mode
 from outsample.research.combinatorial import CombinatorialRun, planned_combinatorial, run_combinatorial
 from outsample.research.evidence import SelectionEvidence
 from outsample.research.grid import Constraint
 from outsample.research.lookahead import LookaheadReport
 from outsample.research.objective import Objective
 from outsample.research.sweep import Combination, SweepRuns
-from outsample.research.walk_forward import Plan, WalkForwardRun, run_walk_forward
+from outsample.research.walk_forward import Plan, WalkForwardRun, check_windows, run_walk_forward
 from outsample.shown import Shown
 from outsample.store import Store
 from outsample.strategy import Literal, Strategy
@@ -128,7 +128,7 @@ class WalkForward(Shown):
     ----------
     run : WalkForwardRun
     lookahead : LookaheadReport or None
-        Of the combination that the last window chose; None: not checked.
+        Of the combinations that the windows chose; None: not checked.
     combinatorial : CombinatorialRun or None
         The paths of combinatorial cross-validation, where it was asked for.
     """
@@ -233,7 +233,7 @@ def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a req
     store: Store | bool | None = None,
     on_done: Callable[[int, int], None] | None = None,
     constraint: Constraint | None = None,
-    lookahead: bool | str = False,
+    lookahead: bool | str = "auto",
     **windows: object,
 ) -> WalkForward:
     """Walk a request forward: sweep it, choose per window, simulate the stitched decisions once.
@@ -250,16 +250,17 @@ def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a req
         Called with (done, total) after each combination.
     constraint : str or callable, optional
         As in `outsample.walk_forward`.
-    lookahead : {False, "auto", "full", True}
-        As in `outsample.walk_forward`; off here, where the request's own run was checked.
+    lookahead : {"auto", "full", True, False}
+        As in `outsample.walk_forward`.
     """
     check_mode(lookahead)
     chosen = plan or Plan(**windows)  # type: ignore[arg-type]
+    check_windows(request.data.dates, chosen)  # what fits no data is refused before anything runs
     runs = swept(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done, constraint=constraint)
     run = run_walk_forward(runs, chosen, n_jobs=n_jobs)
-    last = next((choice.chosen for choice in reversed(run.choices) if choice.chosen is not None), None)
     paths = planned_combinatorial(runs, chosen)
-    return WalkForward(run=run, lookahead=check_chosen(last, lookahead), combinatorial=paths)
+    checked = check_choices((choice.chosen for choice in reversed(run.choices)), lookahead)
+    return WalkForward(run=run, lookahead=checked, combinatorial=paths)
 
 
 def sweep(  # noqa: PLR0913 - pinned by the public interface
@@ -359,7 +360,7 @@ def walk_forward(  # noqa: PLR0913 - pinned by the public interface
         time, with the same purge and embargo around each test; see `WalkForward.combinatorial`.
     n_jobs : int, optional
     constraint, on_done, lookahead
-        As in `sweep`; the combination that is checked is the last window's.
+        As in `sweep`; every combination that a window chose is checked, the last window's first.
 
     Returns
     -------

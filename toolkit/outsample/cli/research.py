@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from outsample.cli.common import Commands
+    from outsample.research.combinatorial import CombinatorialRun
     from outsample.shown import Shown
     from outsample.strategy import Literal, Strategy
 
@@ -41,7 +42,8 @@ def add(commands: Commands) -> None:
         help="choose parameters on the past and judge them on what came next",
         description="Walk a strategy forward: per window the best parameters in training, judged out of sample.",
         epilog="Example: outsample walk-forward trend.py --data sample --grid fast=5:50:5 --train 3Y --test 1Y "
-        "--json walk.json. Exit codes: 0 done, 1 no combination ran, 2 could not run, 130 interrupted.",
+        "--combinatorial 6,2 --json walk.json. "
+        "Exit codes: 0 done, 1 no combination ran, 2 could not run, 130 interrupted.",
         allow_abbrev=False,
     )
     _common(walk)
@@ -54,6 +56,9 @@ def add(commands: Commands) -> None:
     walk.add_argument("--min-trades", type=int, default=0, metavar="N", help="trades a chosen combination needs")
     walk.add_argument("--boundary", choices=("carry", "flat"), default="carry", help="holdings at a seam")
     walk.add_argument("--strict", action="store_true", help="run again for each window on data that end with it")
+    walk.add_argument(
+        "--combinatorial", metavar="N,K", help="cross-validate too: N groups of bars, K of which test at a time"
+    )
     walk.set_defaults(command=_walk_forward)
 
 
@@ -93,11 +98,14 @@ def _sweep(parsed: argparse.Namespace) -> int:
 
 
 def _walk_forward(parsed: argparse.Namespace) -> int:
+    from outsample.research.walk_forward import combinatorial_groups
     from outsample.studies import walk_forward
 
     names = ("anchored", "purge", "embargo", "min_trades", "boundary", "strict")
     windows: dict[str, Any] = {name: getattr(parsed, name) for name in names}
     windows |= {name: _span(getattr(parsed, name)) for name in ("train", "test", "step")}
+    if parsed.combinatorial is not None:
+        windows["combinatorial"] = combinatorial_groups(parsed.combinatorial)
     with _cluster(parsed.cluster):
         strategy, data, values = _subject(parsed)
         found = walk_forward(strategy, data, values, on_done=_progress("walk-forward"), **windows, **_options(parsed))
@@ -113,9 +121,20 @@ def _walk_forward(parsed: argparse.Namespace) -> int:
             "windows": _rows(found.windows),
             "comparison": _rows(found.comparison),
             "stability": _rows(found.stability),
+            "combinatorial": None if found.combinatorial is None else _combinatorial(found.combinatorial),
         },
     )
     return DONE
+
+
+def _combinatorial(run: CombinatorialRun) -> dict[str, object]:
+    return {
+        "purge": run.purge,
+        "embargo": run.embargo,
+        "distribution": run.distribution.to_dict(),
+        "paths": _rows(run.table),
+        "splits": _rows(run.splits),
+    }
 
 
 def _subject(parsed: argparse.Namespace) -> tuple[Strategy, str, dict[str, list[Literal]]]:

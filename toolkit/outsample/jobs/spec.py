@@ -29,7 +29,7 @@ from outsample.store.snapshots import keep_dataset, load_dataset
 __all__ = ["ARGUMENTS", "KINDS", "JobSpec", "flat_options", "notebook_spec", "request_from", "spec_of"]
 
 KINDS = ("backtest", "sweep", "walk_forward", "bootstrap", "notebook")
-_PLAN = ("train", "test", "step", "anchored", "purge", "embargo", "min_trades", "boundary")
+_PLAN = ("train", "test", "step", "anchored", "purge", "embargo", "min_trades", "boundary", "strict", "combinatorial")
 # What each kind takes besides the arguments of a backtest.
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "backtest": (),

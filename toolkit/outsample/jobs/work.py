@@ -25,6 +25,8 @@ from outsample.jobs.states import Claim, Ending, finish, report_progress, retry_
 from outsample.report.notebook import run_notebook
 from outsample.request import Request
 from outsample.research.bootstrap import bootstrap
+from outsample.research.chosen import check_chosen
+from outsample.research.lookahead import LookaheadReport
 from outsample.research.parallel import cluster
 from outsample.result import Result, walk_forward_of
 from outsample.settings import load_settings
@@ -144,15 +146,18 @@ def _backtest(store: Store, held: Claim, progress: Progress) -> Ending:
 
 def _sweep(store: Store, held: Claim, progress: Progress) -> Ending:
     request, arguments = _request(store, held)
-    arguments.pop("lookahead", None)
-    runs = swept(request, store=store, on_done=_counted(progress, 5, 95), **arguments)
+    lookahead = arguments.pop("lookahead", "auto")
+    runs = swept(request, store=store, on_done=_counted(progress, 5, 90), **arguments)
     best = dict(runs.best.params)
-    return _publish(store, held, {"table": runs.table}, {"best": best, "objective": arguments.get("objective")})
+    progress(90, "look-ahead")
+    checked = _lookahead(check_chosen(runs.best, lookahead))
+    return _publish(
+        store, held, {"table": runs.table}, {"best": best, "objective": arguments.get("objective"), **checked}
+    )
 
 
 def _walk_forward(store: Store, held: Claim, progress: Progress) -> Ending:
     request, arguments = _request(store, held)
-    arguments.pop("lookahead", None)
     walk = walk_forward_of(request, store=store, on_done=_counted(progress, 5, 90), **arguments)
     tables = {
         "windows": walk.windows,
@@ -160,7 +165,17 @@ def _walk_forward(store: Store, held: Claim, progress: Progress) -> Ending:
         "returns": walk.returns.to_frame("returns"),
         "table": walk.run.sweep.table,
     }
-    return _publish(store, held, tables, {"metrics": walk.metrics.to_dict(), "efficiency": walk.efficiency})
+    if walk.combinatorial is not None:
+        tables["paths"] = walk.combinatorial.table
+    found = {"metrics": walk.metrics.to_dict(), "efficiency": walk.efficiency, **_lookahead(walk.lookahead)}
+    return _publish(store, held, tables, found)
+
+
+def _lookahead(report: LookaheadReport | None) -> dict[str, object]:
+    """What the look-ahead check found of what a study chose."""
+    if report is None:
+        return {"lookahead": "not checked", "lookahead_clean": None}
+    return {"lookahead": report.summary, "lookahead_clean": report.clean}
 
 
 def _bootstrap(store: Store, held: Claim, progress: Progress) -> Ending:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from outsample.config import SandboxPolicy
 from outsample.errors import ConfigError, nearest
-from outsample.research.walk_forward import Plan
+from outsample.research.walk_forward import Plan, combinatorial_groups
 from outsample.settings import load_settings
 from outsample.strategy import Literal, Strategy
 
@@ -166,7 +166,7 @@ def grid(words: Sequence[str]) -> dict[str, list[Literal]]:
 
 
 def walk_forward_spec(text: str) -> Plan:
-    """Parse ``train=3Y,test=1Y[,anchored][,purge=5]``.
+    """Parse ``train=3Y,test=1Y[,anchored][,purge=5][,combinatorial=6:2]``.
 
     Examples
     --------
@@ -174,12 +174,14 @@ def walk_forward_spec(text: str) -> Plan:
     True
     """
     values = _spec(text)
-    allowed = {"train", "test", "step", "anchored", "purge", "embargo", "min_trades", "boundary"}
+    allowed = {field.name for field in dataclasses.fields(Plan)}
     unknown = sorted(set(values) - allowed)
     if unknown:
         raise ConfigError(f"--walk-forward has no part {unknown[0]!r}.", hint=nearest(unknown[0], allowed))
     if not {"train", "test"} <= set(values):
         raise ConfigError(f"--walk-forward needs train and test. Got {text!r}.", hint="train=3Y,test=1Y")
+    if "combinatorial" in values:
+        values["combinatorial"] = combinatorial_groups(str(values["combinatorial"]))
     return Plan(**values)  # type: ignore[arg-type]
 
 

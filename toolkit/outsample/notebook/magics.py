@@ -181,8 +181,7 @@ class OutsampleMagics(Magics):
         with StageDisplay(strategy.name, enabled=not arguments.quiet and load_settings().progress) as progress:
             result = api.run_request(
                 request,
-                # A report says the same on a slow day: all probes, no budget.
-                lookahead=False if arguments.no_lookahead else pinned_trials() is not None or "auto",
+                lookahead=_lookahead(arguments),
                 use_cache=not arguments.no_cache,
                 on_stage=progress.stage,
             )
@@ -233,7 +232,13 @@ class OutsampleMagics(Magics):
         found: dict[str, object] = {}
         if arguments.walk_forward:
             plan = walk_forward_spec(arguments.walk_forward)
-            walk = walk_forward_of(request, grid(arguments.sweep), plan=plan, on_done=steps("walk-forward"))
+            walk = walk_forward_of(
+                request,
+                grid(arguments.sweep),
+                plan=plan,
+                on_done=steps("walk-forward"),
+                lookahead=_lookahead(arguments),
+            )
             found["walk_forward"] = walk
             result = api.with_out_of_sample(result, walk)
         elif arguments.sweep:
@@ -282,3 +287,8 @@ def _words(line: str) -> list[str]:
         raise ConfigError(
             f"%%backtest: the line cannot be read: {error}.", hint="Close every quotation mark."
         ) from error
+
+
+def _lookahead(arguments: argparse.Namespace) -> bool | str:
+    """How to check; a report says the same on a slow day: all probes, no budget."""
+    return False if arguments.no_lookahead else pinned_trials() is not None or "auto"

@@ -22,7 +22,7 @@ from outsample.research.choosing import choose_rows
 from outsample.research.combination import Combination
 from outsample.research.stitching import Span, bar_before, reference, stitched
 from outsample.research.sweep import SweepRuns
-from outsample.research.walk_forward import Plan
+from outsample.research.walk_forward import Plan, check_groups
 from outsample.stats import Split, combinatorial_purged
 
 __all__ = ["CombinatorialRun", "SplitChoice", "planned_combinatorial", "run_combinatorial"]
@@ -177,6 +177,7 @@ def run_combinatorial(  # noqa: PLR0913 - one argument for each number of the sc
     run = reference(sweep).run
     assert run is not None
     dates = run.dates
+    check_groups(n_groups, n_test)
     made = combinatorial_purged(len(dates), n_groups=n_groups, n_test=n_test, purge=purge, embargo=embargo)
     for split in made.splits:
         if not len(split.train):
