@@ -7,6 +7,7 @@ ledger, a clock that matters, or a setting: what depends on those is added by th
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 import weakref
@@ -33,6 +34,7 @@ from outsample.request import Request, key_parts, resolved_options
 from outsample.sandbox import run_sandboxed
 
 __all__ = [
+    "Evaluator",
     "Executor",
     "Outcome",
     "check_dates",
@@ -45,6 +47,9 @@ __all__ = [
 
 # What runs the strategy of a request: the request, and what cancels it.
 Executor = Callable[[Request, threading.Event | None], ExecutionResult]
+
+# What turns an execution into an outcome elsewhere; it must answer what `evaluate` would.
+Evaluator = Callable[[Request, ExecutionResult], "Outcome"]
 
 # The runs of a study share their benchmark: so many of each dataset are remembered.
 BENCHMARKS = 8
@@ -139,6 +144,7 @@ def run(
     *,
     on_stage: Callable[[str], None] | None = None,
     execute: Executor = execute,
+    evaluator: Evaluator | None = None,
     cancel: threading.Event | None = None,
 ) -> Outcome:
     """Run one backtest.
@@ -150,6 +156,8 @@ def run(
         Called with the name of each stage as it begins.
     execute : callable, optional
         Runs the strategy of a request; takes the request and `cancel`.
+    evaluator : callable, optional
+        Instead of `evaluate`, for example in another process.
     cancel : threading.Event, optional
         Set from another thread, it ends the run.
 
@@ -163,7 +171,12 @@ def run(
     execution = execute(request, cancel)
     watch.split("sandbox", "validate", execution.validate_seconds)
     raise_for_status(execution, request.policy)
-    return evaluate(request, execution, watch=watch)
+    if evaluator is None:
+        return evaluate(request, execution, watch=watch)
+    watch.begin("simulate")
+    outcome = evaluator(request, execution)
+    watch.end()
+    return dataclasses.replace(outcome, seconds={**watch.seconds, **outcome.seconds})
 
 
 def evaluate(request: Request, execution: ExecutionResult, *, watch: _Watch | None = None) -> Outcome:

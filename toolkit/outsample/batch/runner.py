@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from outsample import api, errors
-from outsample.batch.capacity import capacity_of
+from outsample.batch.capacity import Capacity, capacity_of, cores
 from outsample.batch.entries import Entry, gather
+from outsample.batch.helpers import SharedEvaluation
 from outsample.batch.pool import Pool
 from outsample.batch.report import BatchReport
 from outsample.batch.retry import Retry, is_transient
@@ -138,7 +139,7 @@ def run_many(  # noqa: PLR0913 - pinned by the public interface
     job = _Job(
         data=dataset,
         make=_maker(dataset, limits, options),
-        run={"lookahead": lookahead, "store": store, "use_cache": use_cache},
+        run={"lookahead": lookahead, "store": store, "use_cache": use_cache, **_shared(parts, capacity, len(entries))},
         parts=parts,
     )
     # Options that are not allowed are an error of the call, not of each strategy; parameters are each one's own.
@@ -159,6 +160,13 @@ def run_many(  # noqa: PLR0913 - pinned by the public interface
         notes=(capacity.note,) if capacity.note else (),
         thresholds=settings.thresholds,
     )
+
+
+def _shared(parts: Components, capacity: Capacity, total: int) -> dict[str, SharedEvaluation]:
+    """Helpers for what follows the sandbox, where several strategies are at work and it happens here."""
+    if capacity.parallel == 1 or parts.run is not api.run_request:
+        return {}
+    return {"evaluator": SharedEvaluation(total=total, count=min(capacity.parallel, cores()) - 1 or 1)}
 
 
 _REQUEST_NAMES = ("alpha", "benchmark", "conventions", "engine", "params", "seed")
