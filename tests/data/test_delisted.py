@@ -57,6 +57,17 @@ def test_a_date_without_a_zone_is_a_day_of_the_bars(zone):
     assert made(None, GIVEN["aware"]).delisted["A"] == pd.Timestamp(DAY)
 
 
+def test_a_day_without_a_midnight_begins_later():
+    """In Sao Paulo 2018-11-04 began at 01:00, and 2018-02-17 ended twice."""
+    dates = pd.date_range("2018-01-01", periods=300, freq="D", tz="America/Sao_Paulo")
+    dates += pd.Timedelta("16h")
+    close = pd.DataFrame(1.0, index=dates, columns=list("AB"))
+    known = pd.Series({"A": pd.Timestamp("2018-11-04"), "B": pd.Timestamp("2018-02-17 23:30")})
+    data = Dataset.from_frames({"close": close, "delisted": known}, name="x")
+    assert str(data.delisted["A"]) == "2018-11-04 01:00:00-02:00"
+    assert data.delisted["B"].date() == datetime.date(2018, 2, 17)
+
+
 @pytest.mark.parametrize("zone", ZONES)
 def test_the_holding_is_closed_on_the_day(zone):
     """A is sold on its last day whatever form the date has, and in every form by the same numbers."""

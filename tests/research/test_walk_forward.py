@@ -199,6 +199,9 @@ def test_wrong_arguments_are_refused(data):
         sweep(SOURCE, data, {"fast": []}, store=False)
     with pytest.raises(ConfigError):
         walk_forward(SOURCE, data, GRID, train=5000, test=100, store=False)
+    for train, test in ((1, 100), (100, 1), (1, 1), ("1D", "1Y")):
+        with pytest.raises(ConfigError, match="at least 2 bars"):
+            walk_forward(SOURCE, data, GRID, train=train, test=test, store=False)
     options = "stop = 0.1\nsim(data.get('close') > 0, stop_loss=stop)\n"
     with pytest.raises(ConfigError, match="stop_loss"):
         walk_forward(options, data, {"stop": [0.1, 0.2]}, train=TRAIN, test=TEST, store=False)

@@ -7,7 +7,8 @@ usable becomes a recorded warning of the dataset.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -123,14 +124,15 @@ def delisting_dates(values: pd.Series, zone: datetime.tzinfo | None) -> pd.Serie
                 f"{DELISTED} maps symbols to dates. Got {wrong!r}.",
                 hint="pd.Series({'A': pd.Timestamp('2024-02-15')}), all with one time zone or all without.",
             ) from error
-    if zone is not None and values.dt.tz is None:
-        return values.dt.tz_localize(zone)
-    return values.dt.tz_localize(None) if zone is None and values.dt.tz is not None else values
+    if (values.dt.tz is None) == (zone is None):
+        return values
+    # To None: the day that is said, whatever the zone. Some zones have days without a midnight, or with two.
+    first = np.zeros(len(values), dtype=bool)
+    moved: pd.Series = values.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    return moved
 
 
-def delisting_by_symbol(
-    table: pd.DataFrame | None, symbols: Sequence[object], zone: datetime.tzinfo | None
-) -> pd.Series:
+def delisting_by_symbol(table: pd.DataFrame | None, symbols: list[Any], zone: datetime.tzinfo | None) -> pd.Series:
     """Return the delisting date of each symbol, in the zone of the bars; NaT where none is known."""
     kind = np.dtype("datetime64[ns]") if zone is None else pd.DatetimeTZDtype("ns", zone)
     if table is None:

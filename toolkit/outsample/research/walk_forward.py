@@ -288,7 +288,7 @@ def check_windows(dates: pd.DatetimeIndex, plan: Plan) -> list[Window]:
     Raises
     ------
     ConfigError
-        None fits, or the plan is none.
+        None fits, they have one bar, or the plan is none.
     """
     windows = walk_forward_windows(
         dates,
@@ -303,6 +303,12 @@ def check_windows(dates: pd.DatetimeIndex, plan: Plan) -> list[Window]:
         span = f"from {dates[0].date()} to {dates[-1].date()}" if len(dates) else "of the data"
         raise errors.ConfigError(
             f"No window fits: train={plan.train!r} and test={plan.test!r} need more than the {len(dates)} bars {span}."
+        )
+    if min(len(window.train) for window in windows) < 2 or max(len(window.test) for window in windows) < 2:
+        raise errors.ConfigError(
+            f"A window needs at least 2 bars, since no ratio is defined on one. "
+            f"Got train={plan.train!r}, test={plan.test!r}.",
+            hint="For daily data train='3Y', test='1Y' is usual.",
         )
     return windows
 
