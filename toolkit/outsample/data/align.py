@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from outsample.data.light import parts_of
 from outsample.errors import ConfigError, DataInvalid
 
 __all__ = ["ALL_OPERATORS", "align", "array_operator", "fitted", "floats", "same_labels", "truth"]
@@ -98,17 +99,16 @@ def _check_axes(frame: pd.DataFrame) -> None:
         raise DataInvalid(f"Frames are combined by symbol: {twice!r} occurs more than once.")
 
 
-def array_operator(name: str, left: np.ndarray[Any, Any], right: object) -> np.ndarray[Any, Any] | None:
+def array_operator(name: str, left: object, right: object) -> np.ndarray[Any, Any] | None:
     """Apply an operator to aligned arrays, or return None where pandas has rules of its own.
 
     Parameters
     ----------
     name : str
         Of `ALL_OPERATORS`.
-    left : ndarray
-    right : ndarray of the same shape, or a number
+    left, right : ndarray of one shape, or one of them a number
     """
-    kinds = left.dtype.kind + (right.dtype.kind if isinstance(right, np.ndarray) else np.dtype(type(right)).kind)
+    kinds = _kind(left) + _kind(right)
     result: np.ndarray[Any, Any]
     if name in COMPARISONS and set(kinds) <= set("fiub"):
         result = COMPARISONS[name](left, right)
@@ -123,8 +123,15 @@ def array_operator(name: str, left: np.ndarray[Any, Any], right: object) -> np.n
     return None
 
 
+def _kind(operand: object) -> str:
+    return operand.dtype.kind if isinstance(operand, np.ndarray) else np.dtype(type(operand)).kind
+
+
 def truth(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     """Return a frame as bool, [symbol x date] in C order: NaN and None are False, numbers True unless 0."""
+    parts = parts_of(frame)
+    if parts is not None and parts.block.dtype.kind == "b":
+        return parts.block
     values: np.ndarray[Any, Any] = frame.to_numpy()
     if values.dtype.kind != "b":
         if values.dtype.kind in "iufc":
@@ -137,6 +144,9 @@ def truth(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
 
 def floats(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     """Return a frame as float64, [symbol x date] in C order; not a copy where pandas holds it so."""
+    parts = parts_of(frame)
+    if parts is not None and parts.block.dtype == np.float64:
+        return parts.block
     values: np.ndarray[Any, Any] = frame.to_numpy()
     if values.dtype != np.float64:
         values = frame.astype(np.float64).to_numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, Self, TypeVar, cast
 
@@ -9,17 +10,25 @@ import numpy as np
 import pandas as pd
 
 from outsample.data.align import ALL_OPERATORS, align, array_operator
+from outsample.data.light import Parts, combinable, kept_parts, parts_of
 from outsample.data.memo import FrameContext, Token, copy_on_write
 from outsample.errors import ConfigError
 
-__all__ = ["BaseFrame", "made", "whole"]
+__all__ = ["BaseFrame", "again", "made", "whole"]
 
 Array = np.ndarray[Any, Any]
 FrameT = TypeVar("FrameT", bound="BaseFrame")
+# What pandas keeps in a frame: asked for in vain, it is built.
+_BUILT = frozenset({"_mgr", "_attrs", "_flags", "_item_cache"})
+_building = threading.RLock()
 
 
 class BaseFrame(pd.DataFrame):
-    """A DataFrame that knows its dataset and aligns with others of its kind; see `StrategyFrame`."""
+    """A DataFrame that knows its dataset and aligns with others of its kind; see `StrategyFrame`.
+
+    Results of operators may be light: they hold their `Parts`, and the frame whose memory these are, until
+    pandas is asked for something (see `outsample.data.light`).
+    """
 
     # pandas hands _metadata on to what it derives from a frame; the token must not travel with it.
     _metadata: ClassVar[list[str]] = ["_context"]
@@ -35,6 +44,24 @@ class BaseFrame(pd.DataFrame):
         # pandas' own way for subclasses builds a DataFrame first and copies its axes once more.
         build = cast(Any, self._constructor)
         return cast(pd.DataFrame, build._from_mgr(mgr, axes=axes))  # noqa: SLF001 - the hook pandas offers
+
+    def __getattr__(self, name: str) -> Any:  # type: ignore[misc]  # noqa: ANN401 - as pandas has it
+        if name in _BUILT and "_light" in vars(self):
+            self._build()
+        return super().__getattr__(name)
+
+    def _build(self) -> None:
+        """Become the frame that was meant all the time."""
+        with _building:
+            light = vars(self).get("_light")
+            if light is None:
+                return  # another thread was sooner
+            parts, owner = light
+            if owner is None:
+                parts.block.flags.writeable = True  # it is nobody else's
+                owner = pd.DataFrame(parts.block.T, index=parts.dates, columns=parts.symbols, copy=False)
+            cast(Any, super(pd.DataFrame, self)).__init__(owner._mgr.copy(deep=False))  # noqa: SLF001 - as pandas does it
+            del vars(self)["_light"]
 
     def __getstate__(self) -> dict[str, Any]:
         # The context leads to the whole dataset; a frame sent elsewhere is only itself.
@@ -64,8 +91,10 @@ class BaseFrame(pd.DataFrame):
         return bound
 
     def _remembered(self, name: str, arguments: tuple[Hashable, ...], compute: Callable[[], Array]) -> Self:
-        token, context = self._token, self._context
-        if token is None or context is None or not token.names(self):
+        own = vars(self)
+        token, context = own.get("_token"), own.get("_context")
+        # What is not built was not written to.
+        if token is None or context is None or not ("_light" in own or token.names(self)):
             return self._computed(compute)
         key = (token.key, name, arguments)
         kept = context.memo.get(key)
@@ -73,9 +102,7 @@ class BaseFrame(pd.DataFrame):
             kept = self._computed(compute)
             object.__setattr__(kept, "_token", Token(kept, key))
             context.memo.put(key, kept)
-        result = kept.copy(deep=False)
-        object.__setattr__(result, "_token", vars(kept).get("_token"))
-        return cast(Self, result)
+        return cast(Self, again(kept))
 
     def _computed(self, compute: Callable[[], Array]) -> Self:
         # Missing and infinite values are ordinary here; uncompiled kernels would warn about them.
@@ -99,6 +126,25 @@ class BaseFrame(pd.DataFrame):
         return self._context.lookup("close")
 
 
+def again(kept: FrameT) -> FrameT:
+    """Return a frame with the content of one that has a token and that nobody writes to; writing to it copies."""
+    own = vars(kept)
+    if "_parts" not in own:
+        object.__setattr__(kept, "_parts", kept_parts(kept))
+    known: dict[str, object] = {name: own[name] for name in ("_token", "_context", "_source") if name in own}
+    if own["_parts"] is None:
+        result = kept.copy(deep=False)
+        vars(result).update(known)
+        return result
+    return _light(type(kept), own["_parts"], kept, known)
+
+
+def _light(kind: type[FrameT], parts: Parts, owner: BaseFrame | None, known: dict[str, object]) -> FrameT:
+    result = object.__new__(kind)
+    vars(result).update(known, _light=(parts, owner))
+    return result
+
+
 def made(frame: FrameT, values: Array) -> FrameT:
     """Values [symbol x date] with the labels of a frame, and what it knows of its dataset."""
     result = type(frame)(values.T, index=frame.index, columns=frame.columns, copy=False)
@@ -118,6 +164,9 @@ def _binary(name: str, reflected: bool) -> Callable[[BaseFrame, object], object]
     plain = getattr(pd.DataFrame, dunder)
 
     def method(self: BaseFrame, other: object) -> object:
+        result = _at_once(name, reflected, self, other)
+        if result is not None:
+            return result
         if isinstance(other, pd.Series) and isinstance(other.index, pd.DatetimeIndex):
             spread = np.repeat(other.to_numpy()[:, None], len(self.columns), axis=1)
             other = BaseFrame(spread, index=other.index, columns=self.columns)
@@ -132,6 +181,21 @@ def _binary(name: str, reflected: bool) -> Callable[[BaseFrame, object], object]
 
     method.__name__ = method.__qualname__ = dunder
     return method
+
+
+def _at_once(name: str, reflected: bool, frame: BaseFrame, other: object) -> BaseFrame | None:
+    """The result of an operator on frames that are not built and have the same labels, or on one and a number."""
+    parts = parts_of(frame)
+    met = None if parts is None else combinable(parts, other)
+    if parts is None or met is None:
+        return None
+    pair = (met, parts.block) if reflected else (parts.block, met)
+    values = array_operator(name, *pair)
+    if values is None:
+        return None
+    values.flags.writeable = False
+    context = vars(frame).get("_context") or getattr(other, "_context", None)
+    return _light(type(frame), Parts(values, parts.dates, parts.symbols), None, {"_context": context})
 
 
 for _name in ALL_OPERATORS:

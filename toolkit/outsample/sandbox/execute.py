@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import contextlib
+import functools
 import linecache
 import random
 import sys
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from outsample.data import Dataset, StrategyFrame
+from outsample.data.light import parts_of
 from outsample.errors import OutsampleError, StrategyError, ValidationError, nearest
 from outsample.sandbox.answers import LazyReport
 from outsample.sandbox.helpers import plant_modules
@@ -75,8 +76,7 @@ def execute(program: Program, dataset: Dataset, notes: Notes, *, seed: int) -> t
     BaseException
         Whatever the strategy raises, and StrategyError when it ends without positions.
     """
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - strategies use the global generator
+    _seed(seed)
     scene = make_scene(dataset, notes)
     for remark in program.remarks:
         notes.add(remark)
@@ -90,6 +90,17 @@ def execute(program: Program, dataset: Dataset, notes: Notes, *, seed: int) -> t
                 where = f"Line {warning.lineno}: " if warning.filename == FILENAME else ""
                 notes.add(f"{where}{warning.category.__name__}: {str(warning.message)[:400]}")
     return _answer(scene, returned)
+
+
+@functools.lru_cache(maxsize=4)
+def _seeded(seed: int) -> tuple[object, ...]:
+    return random.Random(seed).getstate()  # noqa: S311 - a strategy's
+
+
+def _seed(seed: int) -> None:
+    """Reset both global generators; a known state is put back sooner than a seed is worked out."""
+    random.setstate(_seeded(seed))
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - strategies use the global generator
 
 
 def answer(request: Mapping[str, Any], params: Mapping[str, object], dataset: Dataset, notes: Notes) -> list[bytes]:
@@ -110,9 +121,10 @@ def answer(request: Mapping[str, Any], params: Mapping[str, object], dataset: Da
 def flush_output() -> None:
     """Send on what was printed so far."""
     for stream in (sys.stdout, sys.stderr):
-        # The strategy may have closed or replaced it; what it printed is its own loss.
-        with contextlib.suppress(Exception):
+        try:  # noqa: SIM105 - suppress() takes longer than flushing nothing
             stream.flush()
+        except Exception:  # noqa: BLE001, S110 - closed or replaced by the strategy: what it printed is its own loss
+            pass
 
 
 def _call_entry(scene: Scene) -> object:
@@ -130,7 +142,8 @@ def _answer(scene: Scene, returned: object) -> tuple[dict[str, object], pd.DataF
         return header, _table(recorder.position, scene)
     if isinstance(returned, LazyReport):
         returned = returned.position
-    for kind, value in (("position", returned), *((name, scene.names.get(name)) for name in ("position", "signal"))):
+    names = scene.names
+    for kind, value in (("position", returned), ("position", names.get("position")), ("signal", names.get("signal"))):
         if value is not None:
             header["kind"] = kind
             return header, _table(value, scene)
@@ -141,6 +154,8 @@ def _table(value: object, scene: Scene) -> pd.DataFrame:
     """Return positions as a frame of bool or float64 with dates as index."""
     if isinstance(value, LazyReport):
         value = value.position
+    if type(value) is StrategyFrame and _is_plain(value, scene):
+        return value
     if isinstance(value, pd.Series):
         value = value.to_frame(scene.data.symbols[0] if len(scene.data.symbols) == 1 else value.name)
     if not isinstance(value, pd.DataFrame):
@@ -161,6 +176,17 @@ def _table(value: object, scene: Scene) -> pd.DataFrame:
             f"The columns of positions must be symbols. Got {bad!r:.60}.", hint="Use the columns of data.get('close')."
         )
     return frame
+
+
+def _is_plain(frame: StrategyFrame, scene: Scene) -> bool:
+    """Whether a frame that is not built yet has labels of the data and numbers of a kind that is sent."""
+    parts = parts_of(frame)
+    return (
+        parts is not None
+        and parts.symbols.is_(scene.labels)
+        and isinstance(parts.dates, pd.DatetimeIndex)
+        and parts.block.dtype in (np.bool_, np.float64)
+    )
 
 
 def _dates(index: pd.Index) -> pd.DatetimeIndex:

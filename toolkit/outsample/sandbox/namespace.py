@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.abc
+import importlib.machinery
 import sys
 import types
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,10 +75,10 @@ class Scene:
 
 
 def make_scene(dataset: Dataset, notes: Notes) -> Scene:
-    """Return a new namespace for one execution, and plant finlab's modules for it."""
+    """Return a new namespace for one execution; finlab's modules are made for it when it imports them."""
     recorder = SimRecorder(dataset, notes)
     data = DataAccess(dataset)
-    _plant_finlab(data, recorder, notes)
+    _finlab.renew(lambda: _finlab_modules(data, recorder, notes))
     names: dict[str, object] = {
         # `if __name__ == "__main__":` is common at the end of pasted strategies, and is meant to run.
         "__name__": "__main__",
@@ -89,9 +92,40 @@ def make_scene(dataset: Dataset, notes: Notes) -> Scene:
     return Scene(names=names, recorder=recorder, data=data, notes=notes, labels=vars(dataset).get("labels"))
 
 
-def _plant_finlab(data: DataAccess, recorder: SimRecorder, notes: Notes) -> None:
+class _Finlab(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Makes finlab's modules at their first import in a scene: most strategies import none."""
+
+    def __init__(self) -> None:
+        self._make: Callable[[], dict[str, types.ModuleType]] = dict
+
+    def renew(self, make: Callable[[], dict[str, types.ModuleType]]) -> None:
+        """Forget the modules of the scene before, and say how those of the next are made."""
+        self._make = make
+        if "finlab" in sys.modules:
+            for name in [one for one in sys.modules if one.partition(".")[0] == "finlab"]:
+                del sys.modules[name]
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
+
+    def find_spec(self, fullname: str, *_: object) -> importlib.machinery.ModuleSpec | None:
+        """Answer for finlab itself; its parts are there as soon as it is."""
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=True) if fullname == "finlab" else None
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        """Return finlab, with its parts in their places."""
+        modules = self._make()
+        sys.modules.update(modules)
+        return modules[spec.name]
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Nothing is left to do."""
+
+
+_finlab = _Finlab()
+
+
+def _finlab_modules(data: DataAccess, recorder: SimRecorder, notes: Notes) -> dict[str, types.ModuleType]:
     finlab = types.ModuleType("finlab")
-    finlab.__path__ = []
     backtest = types.ModuleType("finlab.backtest")
     backtest.sim = recorder.finlab_sim  # type: ignore[attr-defined]
     dataframe = types.ModuleType("finlab.dataframe")
@@ -102,12 +136,10 @@ def _plant_finlab(data: DataAccess, recorder: SimRecorder, notes: Notes) -> None
     finlab.login = lambda *_, **__: notes.add("finlab.login does nothing inside a strategy.")  # type: ignore[attr-defined]
     data_module = types.ModuleType("finlab.data")
     data_module.__getattr__ = lambda name: getattr(data, name)  # type: ignore[method-assign]
-    sys.modules.update(
-        {
-            "finlab": finlab,
-            "finlab.data": data_module,
-            "finlab.backtest": backtest,
-            "finlab.dataframe": dataframe,
-            "finlab.report": report,
-        }
-    )
+    return {
+        "finlab": finlab,
+        "finlab.data": data_module,
+        "finlab.backtest": backtest,
+        "finlab.dataframe": dataframe,
+        "finlab.report": report,
+    }

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from outsample.data import Dataset, StrategyFrame
+from outsample.data.base import again
 
 __all__ = ["MappedDataset", "Payload", "dataset_payload", "encode_dataset", "memory_file", "open_payload"]
 
@@ -205,10 +206,7 @@ class MappedDataset(Dataset):
             if vars(kept).get("_token") is None:
                 return kept  # nothing is copied on write here: each caller needs a frame of its own
             self._bound[key] = kept
-        again: StrategyFrame = kept.copy(deep=False)
-        for name in ("_token", "_source"):
-            object.__setattr__(again, name, vars(kept)[name])
-        return again
+        return again(kept)
 
     @property
     def dates(self) -> pd.DatetimeIndex:

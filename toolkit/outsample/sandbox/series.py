@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from outsample.data import Dataset
+from outsample.data.light import parts_of
 from outsample.sandbox.execute import FILENAME, Program, execute, failure, flush_output
 from outsample.sandbox.helpers import plant_modules
 from outsample.sandbox.stubs import Notes
@@ -28,6 +29,8 @@ __all__ = ["Template", "answer_series"]
 # A batch is sent when it has so many bytes of values, or is so old: results are used while others are made.
 BATCH_BYTES = 2 << 20
 BATCH_SECONDS = 0.03
+# A value of one of these types is a parameter as it is, if it is of the type of the default.
+_PLAIN = (int, float, str, bool)
 
 Send = Callable[[Sequence[bytes | memoryview]], None]
 
@@ -44,20 +47,37 @@ class Template:
         self._source, self._name = source, name
         self._defaults: dict[str, Literal] = {}
         self._marks: dict[str, str] = {}
+        self._slots: dict[str, int] = {}  # place of each value among the constants, where none is inside another
+        self._types: dict[str, type] = {}
         self._program: Program | None = None
 
     def fill(self, params: Mapping[str, object]) -> Program:
         """Return the program of one parameter set; errors are those of `Program.compile`."""
         if self._program is None:
             self._program = self._compiled(params)
+        if self._slots and params.keys() == self._slots.keys():
+            constants = list(self._program.code.co_consts)
+            for name, value in params.items():
+                if type(value) is not self._types[name]:
+                    break
+                constants[self._slots[name]] = value
+            else:
+                return self._with(tuple(constants))
+        return self._filled_in_full(params, self._program)
+
+    def _with(self, constants: tuple[object, ...]) -> Program:
+        assert self._program is not None
+        code = self._program.code.replace(co_consts=constants)
+        return Program(code=code, entry=self._program.entry, remarks=self._program.remarks)
+
+    def _filled_in_full(self, params: Mapping[str, object], program: Program) -> Program:
         values = {
             name: coerce(name, value, self._defaults[name]) for name, value in params.items() if name in self._defaults
         }
         if values.keys() != params.keys() or values.keys() != self._marks.keys() or not _scalars(values):
             return Program.compile(self._source, self._name, params)
         by_mark = {mark: values[name] for name, mark in self._marks.items()}
-        code = self._program.code.replace(co_consts=_filled(self._program.code.co_consts, by_mark))
-        return Program(code=code, entry=self._program.entry, remarks=self._program.remarks)
+        return self._with(_filled(program.code.co_consts, by_mark))
 
     def _compiled(self, params: Mapping[str, object]) -> Program:
         """Compile with a text that no source holds in the place of each value; it stays a constant of the code."""
@@ -71,6 +91,12 @@ class Template:
                 replace_literal(tree, node, marks[name])
         code = compile(tree, FILENAME, "exec", dont_inherit=True)
         self._marks = marks if _texts(code.co_consts) >= {*marks.values()} else {}
+        places = {item: place for place, item in enumerate(code.co_consts) if isinstance(item, str)}
+        self._types = {name: type(self._defaults[name]) for name in self._marks}
+        inside = _texts(tuple(item for item in code.co_consts if isinstance(item, tuple)))
+        alone = all(mark in places and mark not in inside for mark in self._marks.values())
+        if alone and all(kind in _PLAIN for kind in self._types.values()):
+            self._slots = {name: places[mark] for name, mark in self._marks.items()}
         return Program(code=code, entry=plain.entry, remarks=plain.remarks)
 
 
@@ -103,15 +129,20 @@ class _Batch:
         self._send = send
         self._header: dict[str, object] = {}
         self._first: pd.DataFrame | None = None
+        self._labels: tuple[pd.Index, pd.Index]
         self._values: list[np.ndarray] = []
         self._bytes = 0
         self._since = time.process_time()
 
     def add(self, header: dict[str, object], frame: pd.DataFrame) -> None:
-        values = frame.to_numpy()
-        if not self._fits(header, frame, values):
+        parts = parts_of(frame)
+        if parts is None:
+            values, index, columns = frame.to_numpy(), frame.index, frame.columns
+        else:
+            values, index, columns = parts.block.T, parts.dates, parts.symbols
+        if not self._fits(header, values, index, columns):
             self.flush()
-            self._header, self._first = header, frame
+            self._header, self._first, self._labels = header, frame, (index, columns)
         self._values.append(values)
         self._bytes += values.nbytes
         if self._bytes >= BATCH_BYTES or time.process_time() - self._since >= BATCH_SECONDS:
@@ -123,14 +154,13 @@ class _Batch:
         self._first, self._values, self._bytes = None, [], 0
         self._since = time.process_time()
 
-    def _fits(self, header: dict[str, object], frame: pd.DataFrame, values: np.ndarray) -> bool:
-        first = self._first
+    def _fits(self, header: dict[str, object], values: np.ndarray, index: pd.Index, columns: pd.Index) -> bool:
         return (
-            first is not None
+            self._first is not None
             and header == self._header
             and values.dtype == self._values[0].dtype
-            and (frame.index.is_(first.index) or frame.index.equals(first.index))
-            and (frame.columns.is_(first.columns) or frame.columns.equals(first.columns))
+            and (index.is_(self._labels[0]) or index.equals(self._labels[0]))
+            and (columns.is_(self._labels[1]) or columns.equals(self._labels[1]))
         )
 
 
