@@ -5,6 +5,7 @@ import re
 import pandas as pd
 import pytest
 
+from outsample import backtest, load
 from outsample.report import formats
 from outsample.report.document import Document, Picture, Table, table_of
 from outsample.report.html import error_html, fragment, page
@@ -84,6 +85,13 @@ def test_tables_of_frames():
         (formats.percent, 0.12345, "12.35 %"),
         (formats.percent, -1, "-100.00 %"),
         (formats.percent, float("nan"), formats.MISSING),
+        (formats.percent, -0.00004, "0.00 %"),
+        (formats.percent, -0.00005001, "-0.01 %"),
+        (formats.percent, -10.0, "-1,000.00 %"),
+        (formats.ratio, -0.004, "0.00"),
+        (formats.ratio, -0.0051, "-0.01"),
+        (formats.number, -0.0, "0"),
+        (formats.number, -1e-9, "-1e-09"),
         (formats.ratio, float("inf"), "∞"),
         (formats.count, 1234.0, "1,234"),
         (formats.date, "2024-01-02 10:30", "2024-01-02 10:30"),
@@ -98,3 +106,37 @@ def test_formats(maker, value, text):
 def test_errors_are_escaped():
     """An error message may contain anything."""
     assert "<script" not in error_html("SYNTAX", EVIL, EVIL, EVIL, EVIL)
+
+
+@pytest.mark.parametrize("render", [fragment, page, plain, markdown])
+def test_percents_of_sentences_are_those_of_tables(render):
+    """A space before the sign, no minus before nothing, in whatever a lower layer says."""
+    text = render(
+        document(
+            reasons=("total return after costs is -0.00%", "coverage 50%"),
+            warnings=("Dropped: A, B (20.0% of weight).", "-3.5% and 1,000% and %%backtest and x1%"),
+        )
+    )
+    for words in (
+        "costs is 0.00 %",
+        "coverage 50 %",
+        "(20.0 % of weight)",
+        "-3.5 % and 1,000 % and %%backtest and x1%",
+    ):
+        assert words.replace("_", "\\_") in text
+
+
+def test_one_warning_is_no_plural():
+    """What the folded warnings are headed by says how many there are."""
+    assert "<summary>1 warning</summary>" in fragment(document(warnings=("a",)))
+    assert "<summary>2 warnings</summary>" in fragment(document(warnings=("a", "b")))
+
+
+def test_no_page_has_a_negative_nothing():
+    """A strategy that never holds, and one whose months lose less than is shown, have no minus before zeros."""
+    sources = ("position = data.get('close') < 0\n", "position = data.get('close') * 0 + 1e-7\n")
+    for source in sources:
+        made = backtest(source, load("synthetic:3x300?seed=1"), lookahead=False, store=False)
+        for text in (made.to_html(), made.to_markdown(), str(made)):
+            assert not re.search(r"-0(\.0+)? %|-0\.00\b", text.split("base64,")[0])
+            assert not re.search(r"(?<![\w.%:])\d+(\.\d+)?%", text.partition("</style>")[2] or text)

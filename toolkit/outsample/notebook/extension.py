@@ -12,17 +12,20 @@ _LINES = ("backtest", "compare", "data", "jobs", "outsample", "runs")
 
 def load(shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell
     """Register the magics (again, if they are there) and start the sandbox in the background."""
+    from outsample.sandbox import start_server
+
+    # The server takes longer to start than all that follows here, so it comes first; by the time a strategy is
+    # written it is there.
+    start_server()
+
     from outsample.notebook.completion import add_completion
     from outsample.notebook.displays import add_displays
     from outsample.notebook.lines import LineMagics
     from outsample.notebook.magics import OutsampleMagics
-    from outsample.sandbox import start_server
 
     shell.register_magics(OutsampleMagics, LineMagics)
     add_completion(shell)
     add_displays(shell)
-    # The server takes about a second to start; by the time a strategy is written it is there.
-    start_server()
 
 
 def unload(shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from outsample.report.formats import shown
+from outsample.report.formats import shown, spaced
 
 __all__ = ["Document", "Picture", "Table", "table_of"]
 
@@ -89,6 +89,11 @@ class Document:
     tables: tuple[Table, ...] = ()
     warnings: tuple[str, ...] = field(default=())
     output: str = ""
+
+    def __post_init__(self) -> None:
+        """Write percents alike: these sentences come from the layers below."""
+        object.__setattr__(self, "reasons", tuple(map(spaced, self.reasons)))
+        object.__setattr__(self, "warnings", tuple(map(spaced, self.warnings)))
 
 
 def table_of(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 
 import pandas as pd
 
-__all__ = ["count", "date", "date_time", "number", "percent", "ratio", "shown"]
+__all__ = ["count", "counted", "date", "date_time", "number", "percent", "ratio", "shown", "spaced"]
 
 MISSING = "–"
+# Nothing but zeros behind a minus: the sign would say that something was lost.
+_NO_LOSS = re.compile(r"-(?=[0.]+$)")
+_PERCENT = re.compile(r"(?<![\w.])(-?[\d,]*\.?\d+) ?%")
 
 
 def _undefined(value: object) -> bool:
@@ -21,12 +25,25 @@ def percent(value: object, places: int = 2) -> str:
 
     Examples
     --------
-    >>> percent(0.1234), percent(None)
-    ('12.34 %', '–')
+    >>> percent(0.1234), percent(-0.00001), percent(None)
+    ('12.34 %', '0.00 %', '–')
     """
     if _undefined(value):
         return MISSING
-    return f"{100 * float(value):,.{places}f} %"  # type: ignore[arg-type]
+    return f"{_NO_LOSS.sub('', f'{100 * float(value):,.{places}f}')} %"  # type: ignore[arg-type]
+
+
+def spaced(text: str) -> str:
+    """Return a sentence with its percents as `percent` writes them.
+
+    What a run says of itself is part of its canonical text, and stays there as it is.
+
+    Examples
+    --------
+    >>> spaced("total return after costs is -0.00%")
+    'total return after costs is 0.00 %'
+    """
+    return _PERCENT.sub(lambda found: f"{_NO_LOSS.sub('', found[1])} %", text)
 
 
 def ratio(value: object, places: int = 2) -> str:
@@ -34,14 +51,14 @@ def ratio(value: object, places: int = 2) -> str:
     if _undefined(value):
         return MISSING
     number = float(value)  # type: ignore[arg-type]
-    return ("∞" if number > 0 else "−∞") if math.isinf(number) else f"{number:,.{places}f}"
+    return ("∞" if number > 0 else "−∞") if math.isinf(number) else _NO_LOSS.sub("", f"{number:,.{places}f}")
 
 
 def number(value: object) -> str:
     """Return a number with five significant digits."""
     if _undefined(value):
         return MISSING
-    return f"{float(value):,.5g}"  # type: ignore[arg-type]
+    return _NO_LOSS.sub("", f"{float(value):,.5g}")  # type: ignore[arg-type]
 
 
 def count(value: object) -> str:
@@ -49,6 +66,17 @@ def count(value: object) -> str:
     if _undefined(value):
         return MISSING
     return f"{round(float(value)):,}"  # type: ignore[arg-type]
+
+
+def counted(value: int, singular: str, plural: str = "") -> str:
+    """Return how many of something there are.
+
+    Examples
+    --------
+    >>> counted(1, "warning"), counted(2, "warning"), counted(0, "entry", "entries")
+    ('1 warning', '2 warnings', '0 entries')
+    """
+    return f"{count(value)} {singular if value == 1 else plural or f'{singular}s'}"
 
 
 def date(value: object) -> str:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from outsample.report.document import Document, Picture, Table
+from outsample.report.formats import counted
 
 __all__ = ["error_html", "fragment", "page"]
 
@@ -119,7 +120,8 @@ def _warnings(warnings: tuple[str, ...]) -> str:
     if not warnings:
         return ""
     items = "".join(f"<li>{_escape(warning)}</li>" for warning in warnings)
-    return f'<details class="os-warnings" open><summary>{len(warnings)} warning(s)</summary><ul>{items}</ul></details>'
+    title = counted(len(warnings), "warning")
+    return f'<details class="os-warnings" open><summary>{title}</summary><ul>{items}</ul></details>'
 
 
 def _output(text: str) -> str:
