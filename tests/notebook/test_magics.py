@@ -395,6 +395,22 @@ def test_options_of_jobs_are_checked_before_anything_runs(shell, line, words):
     assert "job" not in shell.user_ns
 
 
+def test_without_redis_a_queued_cell_falls_back(shell, monkeypatch):
+    """Redis away: an error that names the way out, and no job; with --fallback local the job waits on this machine."""
+    pytest.importorskip("redis")
+    from outsample.jobs.table import list_jobs
+    from outsample.trials import default_store
+
+    monkeypatch.setenv("OUTSAMPLE_JOBS__BACKEND", "rq")
+    monkeypatch.setenv("OUTSAMPLE_REDIS_URL", "redis://127.0.0.1:9/0")
+    monkeypatch.setattr("outsample.jobs.job.ensure_supervisor", lambda *_: None)  # nobody takes the job
+    assert "--fallback local" in str(failing(shell, "m -q -o job --queue low --no-lookahead"))
+    assert len(list_jobs(default_store())) == 0
+    shell.run_cell_magic("backtest", "m -q -o job --queue low --fallback local --no-lookahead", CELL)
+    row = shell.user_ns["job"].row
+    assert (row["backend"], row["priority"], row["status"]) == ("local", "low", "pending")
+
+
 def test_a_cell_under_a_running_event_loop(shell):
     """As in a kernel: the same result, and the loop goes on."""
 

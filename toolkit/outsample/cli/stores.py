@@ -26,6 +26,9 @@ def _add_runs(commands: Commands) -> None:
     runs = commands.add_parser("runs", help="list recorded results", allow_abbrev=False)
     runs.add_argument("name", nargs="?", help="only strategies of this name")
     runs.add_argument("--since", help="only runs since this date")
+    runs.add_argument(
+        "--meta", nargs="+", action="extend", metavar="K=V", help="only runs whose # meta: comments say all of this"
+    )
     runs.add_argument("--order-by", default="-created_at", help="a column; with a leading minus the largest first")
     runs.add_argument("--limit", type=int, default=20)
     runs.add_argument("--json", action="store_true", help="print JSON")
@@ -33,11 +36,18 @@ def _add_runs(commands: Commands) -> None:
 
 
 def _runs(parsed: argparse.Namespace) -> int:
+    from outsample.notebook.arguments import meta_values
     from outsample.trials import default_store
 
     columns = ["created_at", "name", "dataset", "sharpe", "total_return", "max_drawdown", "success_level", "status"]
     columns.append("result_key")
-    found = default_store().runs(name=parsed.name, since=parsed.since, order_by=parsed.order_by, limit=parsed.limit)
+    found = default_store().runs(
+        name=parsed.name,
+        since=parsed.since,
+        order_by=parsed.order_by,
+        limit=parsed.limit,
+        meta=meta_values(parsed.meta) if parsed.meta else None,
+    )
     table = found[columns]
     if not parsed.json:
         table = table.assign(result_key=table["result_key"].str[:12])

@@ -21,6 +21,7 @@ __all__ = [
     "backtest_parser",
     "bootstrap_spec",
     "grid",
+    "meta_values",
     "modules_of",
     "options_of",
     "parameters",
@@ -146,6 +147,28 @@ def parameters(words: Sequence[str]) -> dict[str, Literal]:
     {'fast': 30, 'mode': 'plain', 'flag': True}
     """
     return dict(_pair(word) for word in words)
+
+
+def meta_values(words: Sequence[str]) -> dict[str, str]:
+    """Parse the ``key=value`` words of ``--meta``; values are text, as in ``# meta:`` comments.
+
+    Raises
+    ------
+    ConfigError
+        A word without "=", or without a key before it.
+
+    Examples
+    --------
+    >>> meta_values(["iteration=5", "model=a b"])
+    {'iteration': '5', 'model': 'a b'}
+    """
+    found = {}
+    for word in words:
+        name, mark, value = word.partition("=")
+        if not (mark and name):
+            raise ConfigError(f"--meta takes key=value. Got {word!r}.", hint="--meta iteration=5")
+        found[name] = value
+    return found
 
 
 def grid(words: Sequence[str]) -> dict[str, list[Literal]]:

@@ -9,7 +9,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from outsample.comparison import Comparison, compare
 from outsample.errors import ConfigError, DataMissing, OutsampleError, nearest
-from outsample.notebook.arguments import Parser
+from outsample.notebook.arguments import Parser, meta_values
 from outsample.notebook.failure import CellFailed
 from outsample.result import Result
 from outsample.settings import load_settings
@@ -40,12 +40,14 @@ class LineMagics(Magics):
 
     @line_magic
     def runs(self, line: str) -> Any:  # noqa: ANN401 - a DataFrame, displayed
-        """Show the recorded results, the newest first: %runs [NAME] [--limit N] [--show KEY].
+        """Show the recorded results, the newest first: %runs [NAME] [--meta K=V ...] [--limit N] [--show KEY].
 
+        --meta keeps the runs whose ``# meta:`` comments say all of this.
         --show puts the strategy of a key (its first digits are enough) into a new cell.
         """
         parser = Parser(prog="%runs", add_help=False, allow_abbrev=False)
         parser.add_argument("name", nargs="?")
+        parser.add_argument("--meta", nargs="+", action="extend", metavar="K=V")
         parser.add_argument("--limit", type=int, default=20)
         parser.add_argument("--show", metavar="KEY")
         try:
@@ -53,7 +55,8 @@ class LineMagics(Magics):
             if arguments.show:
                 self._show(arguments.show)
                 return None
-            table = default_store().runs(name=arguments.name, limit=arguments.limit)
+            meta = meta_values(arguments.meta) if arguments.meta else None
+            table = default_store().runs(name=arguments.name, limit=arguments.limit, meta=meta)
         except OutsampleError as error:
             raise CellFailed(error, str(error)) from None
         return table[[*_COLUMNS, "result_key"]].assign(result_key=table["result_key"].str[:12])
