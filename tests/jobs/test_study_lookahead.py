@@ -18,6 +18,8 @@ def test_what_a_job_chose_is_checked(world, source, grid, clean):
         summary = job.result(120).summary
         assert summary["lookahead_clean"] is clean
         assert summary["lookahead"].startswith("no look-ahead found" if clean else "look-ahead found")
+        assert summary["evidence"]["n_trials"] == 2
+        assert 0.0 <= summary["evidence"]["deflated_sharpe"] <= 1.0
     assert len(walk.result(10).tables["paths"]) == 4
 
 

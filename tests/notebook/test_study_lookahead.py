@@ -49,3 +49,14 @@ def test_cross_validation_in_the_line(shell):
     walk = shell.user_ns["r_walk_forward"]
     assert len(walk.combinatorial.paths) == 4
     assert walk.run.plan.strict is True
+
+
+def test_a_sweep_is_shown_with_its_evidence_and_its_check(shell):
+    """--sweep displays a report, not a bare table: the leak of the best is in it, and so is the price of choosing."""
+    shell.user_ns["prices"] = persistent()
+    shell.run_cell_magic("backtest", "s --data prices -o r -q --sweep ahead=0,2", LEAKY)
+    found = shell.user_ns["r_sweep"]
+    assert len(found.table) == 2
+    page = found._repr_mimebundle_()["text/html"]
+    assert "use the future" in page
+    assert "Probability of backtest overfitting" in page

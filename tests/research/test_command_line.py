@@ -107,6 +107,20 @@ def test_a_leak_is_said_by_both_commands(tmp_path, capsys):
         assert "These numbers use the future" in capsys.readouterr().out
 
 
+def test_evidence_stands_beside_every_selection(strategy, tmp_path, capsys):
+    """What was selected is never shown without its deflated Sharpe ratio, PBO and SPA: table, page and JSON."""
+    page = tmp_path / "page.html"
+    sweep = ["sweep", str(strategy), "--data", DATA, "--grid", "fast=5,10,20", "--html", str(page)]
+    for words in (sweep, ["walk-forward", *sweep[1:], *WINDOWS]):
+        assert main([*words, "--no-lookahead"]) == 0
+        for shown in (capsys.readouterr().out, page.read_text(encoding="utf-8")):
+            assert all(name in shown for name in ("eflated Sharpe", "robability of backtest overfitting", "SPA"))
+        assert main([*words, "--no-lookahead", "--json", "-"]) == 0
+        told = json.loads(capsys.readouterr().out)["evidence"]
+        assert told["n_trials"] == 3
+        assert all(0.0 <= told[name] <= 1.0 for name in ("deflated_sharpe", "pbo", "spa"))
+
+
 @pytest.mark.slow
 def test_the_command_is_installed(strategy):
     """As a program of its own: the table on standard output, nothing on standard error, exit code 0 and 2."""

@@ -19,6 +19,7 @@ from outsample.metrics import Metrics
 from outsample.report.combinatorial import combinatorial_table
 from outsample.report.document import Document
 from outsample.report.figures import walk_forward_figure
+from outsample.report.lookahead import with_lookahead
 from outsample.report.study_figures import heatmap_figure
 from outsample.report.sweep import heatmap_table, sweep_document
 from outsample.report.walk_forward import walk_forward_document
@@ -39,7 +40,7 @@ from outsample.trials import swept
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Sweep", "WalkForward", "sweep", "walk_forward", "walk_forward_of"]
+__all__ = ["Sweep", "WalkForward", "sweep", "sweep_of", "walk_forward", "walk_forward_of"]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -111,7 +112,7 @@ class Sweep(Shown):
 
     def document(self, *, pictures: bool = True) -> Document:
         """Return the report as a value."""
-        return _with_lookahead(sweep_document(self.runs, pictures=pictures), self.lookahead)
+        return with_lookahead(sweep_document(self.runs, pictures=pictures), self.lookahead)
 
     def __len__(self) -> int:
         return len(self.runs.combinations)
@@ -205,7 +206,7 @@ class WalkForward(Shown):
         document = walk_forward_document(self.run, self.plot() if pictures else None)
         if self.combinatorial is not None:
             document = dataclasses.replace(document, tables=(*document.tables, combinatorial_table(self.combinatorial)))
-        return _with_lookahead(document, self.lookahead)
+        return with_lookahead(document, self.lookahead)
 
     def __repr__(self) -> str:
         return (
@@ -214,13 +215,18 @@ class WalkForward(Shown):
         )
 
 
-def _with_lookahead(document: Document, report: LookaheadReport | None) -> Document:
-    """A document whose header says what the look-ahead check found; a leak strikes its numbers through."""
-    text, alarm = "not checked" if report is None else report.summary, document.alarm
-    if report is not None and report.clean is False:
-        where = f" Line {report.line}." if report.line else ""
-        alarm = f"These numbers use the future: {text}.{where} {report.hint}".strip()
-    return dataclasses.replace(document, facts=(*document.facts, ("Look-ahead", text)), alarm=alarm)
+def sweep_of(
+    request: Request,
+    grid: Mapping[str, Sequence[Literal]],
+    *,
+    lookahead: bool | str = "auto",
+    **options: object,
+) -> Sweep:
+    """Sweep a request; everything else as in `outsample.sweep`."""
+    check_mode(lookahead)
+    runs = swept(request, grid, **options)  # type: ignore[arg-type]
+    judged = any(not math.isnan(one.value) for one in runs.combinations)
+    return Sweep(runs=runs, lookahead=check_chosen(runs.best if judged else None, lookahead))
 
 
 def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a request
@@ -244,13 +250,7 @@ def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a req
     grid : mapping of parameter name to values
     plan : Plan, optional
         The windows; or their parts as keywords (train, test, step, anchored, ...).
-    objective, n_jobs, store
-        As in `outsample.walk_forward`.
-    on_done : callable, optional
-        Called with (done, total) after each combination.
-    constraint : str or callable, optional
-        As in `outsample.walk_forward`.
-    lookahead : {"auto", "full", True, False}
+    objective, n_jobs, store, on_done, constraint, lookahead
         As in `outsample.walk_forward`.
     """
     check_mode(lookahead)
@@ -304,9 +304,16 @@ def sweep(  # noqa: PLR0913 - pinned by the public interface
     """
     check_mode(lookahead)
     request = study_request(strategy, data, params=params, options=options, store=store)
-    runs = swept(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done, constraint=constraint)
-    judged = any(not math.isnan(one.value) for one in runs.combinations)
-    return Sweep(runs=runs, lookahead=check_chosen(runs.best if judged else None, lookahead))
+    return sweep_of(
+        request,
+        grid,
+        lookahead=lookahead,
+        objective=objective,
+        n_jobs=n_jobs,
+        store=store,
+        on_done=on_done,
+        constraint=constraint,
+    )
 
 
 def walk_forward(  # noqa: PLR0913 - pinned by the public interface

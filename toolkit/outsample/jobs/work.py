@@ -25,7 +25,6 @@ from outsample.jobs.states import Claim, Ending, finish, report_progress, retry_
 from outsample.report.notebook import run_notebook
 from outsample.request import Request
 from outsample.research.bootstrap import bootstrap
-from outsample.research.chosen import check_chosen
 from outsample.research.lookahead import LookaheadReport
 from outsample.research.parallel import cluster
 from outsample.result import Result, walk_forward_of
@@ -33,7 +32,7 @@ from outsample.settings import load_settings
 from outsample.store.codec import decode, dumps
 from outsample.store.files import publish_folder, workplace, write_text
 from outsample.store.parquet import write_table
-from outsample.trials import swept
+from outsample.studies import sweep_of
 
 __all__ = ["Progress", "perform"]
 
@@ -146,14 +145,14 @@ def _backtest(store: Store, held: Claim, progress: Progress) -> Ending:
 
 def _sweep(store: Store, held: Claim, progress: Progress) -> Ending:
     request, arguments = _request(store, held)
-    lookahead = arguments.pop("lookahead", "auto")
-    runs = swept(request, store=store, on_done=_counted(progress, 5, 90), **arguments)
-    best = dict(runs.best.params)
-    progress(90, "look-ahead")
-    checked = _lookahead(check_chosen(runs.best, lookahead))
-    return _publish(
-        store, held, {"table": runs.table}, {"best": best, "objective": arguments.get("objective"), **checked}
-    )
+    found = sweep_of(request, store=store, on_done=_counted(progress, 5, 90), **arguments)
+    summary = {
+        "best": dict(found.best.params),
+        "objective": arguments.get("objective"),
+        "evidence": vars(found.evidence),
+        **_lookahead(found.lookahead),
+    }
+    return _publish(store, held, {"table": found.table}, summary)
 
 
 def _walk_forward(store: Store, held: Claim, progress: Progress) -> Ending:
@@ -167,8 +166,14 @@ def _walk_forward(store: Store, held: Claim, progress: Progress) -> Ending:
     }
     if walk.combinatorial is not None:
         tables["paths"] = walk.combinatorial.table
-    found = {"metrics": walk.metrics.to_dict(), "efficiency": walk.efficiency, **_lookahead(walk.lookahead)}
-    return _publish(store, held, tables, found)
+    summary = {
+        "metrics": walk.metrics.to_dict(),
+        "efficiency": walk.efficiency,
+        "deflated_sharpe": walk.deflated_sharpe,
+        "evidence": vars(walk.evidence),
+        **_lookahead(walk.lookahead),
+    }
+    return _publish(store, held, tables, summary)
 
 
 def _lookahead(report: LookaheadReport | None) -> dict[str, object]:

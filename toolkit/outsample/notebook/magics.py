@@ -39,7 +39,8 @@ from outsample.request import Request
 from outsample.result import Result, walk_forward_of
 from outsample.settings import load_settings
 from outsample.strategy import Strategy
-from outsample.trials import pinned_trials, swept
+from outsample.studies import sweep_of
+from outsample.trials import pinned_trials
 from outsample.validation import validate
 
 __all__ = ["OutsampleMagics"]
@@ -242,7 +243,8 @@ class OutsampleMagics(Magics):
             found["walk_forward"] = walk
             result = api.with_out_of_sample(result, walk)
         elif arguments.sweep:
-            found["sweep"] = swept(request, grid(arguments.sweep), on_done=steps("sweep")).table
+            values = grid(arguments.sweep)
+            found["sweep"] = sweep_of(request, values, on_done=steps("sweep"), lookahead=_lookahead(arguments))
         if arguments.golden:
             # The strategy as the cell has it, on the data of the expectation.
             found["golden"] = check_golden(result.name, strategy=request.strategy)
