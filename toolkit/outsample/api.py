@@ -167,7 +167,9 @@ def run_request(  # noqa: PLR0913 - gathers what the rims ask for
         if cancel is not None and cancel.is_set():
             raise errors.SandboxCancelled("The run was cancelled.")  # half a check must not be kept
     stored = time.perf_counter()
-    notes = (*notes, *record(ledger, trial_of(outcome, wall)), *_known.keep(outcome, lookahead, report, ledger))
+    if ledger is not None:
+        notes = (*notes, *record(ledger, trial_of(outcome, wall)))
+    notes = (*notes, *_known.keep(outcome, lookahead, report, ledger))
     judgement = judged(outcome, report, ledger)
     later = {"look-ahead": 0.0 if report is None else report.seconds, "store": time.perf_counter() - stored}
     usage = {
