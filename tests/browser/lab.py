@@ -99,6 +99,16 @@ def dashboard(folder: Path, *options: str):
 
 
 @contextlib.contextmanager
+def plain_voila(folder: Path):
+    """Serve the notebooks of a folder as Voila does that nobody has told anything; yields the address."""
+    port = free_port()
+    command = [sys.executable, "-m", "voila", str(folder), "--no-browser", f"--port={port}"]
+    log = folder / "voila.log"
+    with _served(command, _environment(folder / ".home"), log, f"http://localhost:{port}", "/api") as address:
+        yield address
+
+
+@contextlib.contextmanager
 def _served(command, environment, log_path: Path, address: str, probe: str):
     log = log_path.open("wb")
     server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

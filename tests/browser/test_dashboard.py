@@ -274,20 +274,6 @@ def test_nothing_came_from_elsewhere_and_the_console_is_quiet(page):
     assert complaints(page) == []
 
 
-def test_it_works_in_the_page_of_voila_without_a_network(page, chromium):
-    """Voila's own template asks a content network for icons; when nobody answers, nothing is missing."""
-    tab = watched(chromium)
-    tab.route(lambda url: not url.startswith(page.address), lambda route: route.abort())
-    tab.goto(f"{page.entrance}&template=lab", wait_until="domcontentloaded")
-    tab.locator(".osw").first.wait_for(timeout=WAIT)
-    tab.get_by_role("tab", name="Results").click()
-    tab.locator(".osw tbody tr:visible").first.wait_for(timeout=WAIT)
-    others = foreign(tab, page.address)
-    assert others
-    assert all("fontawesome" in url and url.endswith(".css") for url in others)
-    tab.close()
-
-
 def test_it_is_readable_in_the_dark_theme(page, pictures):
     """The page asks for the dark theme; charts and tables follow it."""
     page.goto(f"{page.address}/?theme=dark", wait_until="domcontentloaded")

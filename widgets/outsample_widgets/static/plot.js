@@ -165,6 +165,8 @@ export class Plot {
       },
       this.canvas, this.over, this.probe,
     );
+    // From the beginning: Voila's cells are tables that keep the height of their first layout.
+    this.stage.style.height = `${height}px`;
     host.append(this.stage, this.said);
     this.stage.osPlot = this;
     this.listen();
@@ -223,7 +225,6 @@ export class Plot {
         canvas.style.height = `${this.height}px`;
       }
     }
-    this.stage.style.height = `${this.height}px`;
     this.width = width;
     this.inner = Math.max(width - MARGIN.left - MARGIN.right, 1);
     return ratio;
