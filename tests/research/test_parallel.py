@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from outsample import Dataset, load, sim, sweep, walk_forward
+from outsample import Dataset, load, monte_carlo, sim, sweep, walk_forward
 from outsample.errors import ConfigError
 from outsample.research.parallel import cluster, pmap, pmap_cancellable
 
@@ -58,19 +58,28 @@ def test_a_cluster_that_does_not_answer_is_said():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_dask_cluster_gives_the_same_numbers():
-    """Two worker processes on this machine, found by their address."""
+    """Two worker processes on this machine, found by their address: sweep, strict walk-forward, Monte Carlo."""
     distributed = pytest.importorskip("distributed")
     data = load("synthetic:3x400?seed=2")
     grid = {"fast": [5, 10], "slow": [40, 80]}
-    here = sweep(SOURCE, data, grid, n_jobs=2, store=False)
+
+    def studies(jobs):
+        found = sweep(SOURCE, data, grid, n_jobs=jobs, store=False)
+        walk = walk_forward(SOURCE, data, grid, train=200, test=90, strict=True, n_jobs=jobs, store=False)
+        drawn = monte_carlo(SOURCE, data, kind="price_path", n=4, n_jobs=jobs)
+        return found.table, walk.windows, walk.returns.to_frame(), drawn.samples
+
+    here = {jobs: studies(jobs) for jobs in (1, 2, 4)}
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
         ) as local,
         cluster(local.scheduler_address),
     ):
-        there = sweep(SOURCE, data, grid, n_jobs=2, store=False)
-    pd.testing.assert_frame_equal(there.table, here.table)
+        here["dask"] = studies(2)
+    for found in here.values():
+        for ours, theirs in zip(found, here[1], strict=True):
+            pd.testing.assert_frame_equal(ours, theirs)
 
 
 @pytest.mark.slow
