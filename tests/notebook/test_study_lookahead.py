@@ -60,3 +60,17 @@ def test_a_sweep_is_shown_with_its_evidence_and_its_check(shell):
     page = found._repr_mimebundle_()["text/html"]
     assert "use the future" in page
     assert "Probability of backtest overfitting" in page
+
+
+@pytest.mark.slow
+@pytest.mark.server
+def test_a_walk_forward_can_wait_in_the_queue(shell, monkeypatch):
+    """--queue with --walk-forward: the job has the windows of the line, and says what the check found."""
+    monkeypatch.setenv("OUTSAMPLE_JOB_IDLE", "1")
+    line = "s --data synthetic:3x400?seed=2 -q -o job --queue high --sweep n=5,10 "
+    cell = "n = 7\nclose = data.get('close')\nposition = close > close.average(n)\n"
+    shell.run_cell_magic("backtest", line + "--walk-forward train=150,test=60,combinatorial=5:2", cell)
+    found = shell.user_ns["job"].result(timeout=120)
+    assert len(found.tables["windows"]) == 5
+    assert len(found.tables["paths"]) == 4
+    assert found.summary["lookahead_clean"] is True
