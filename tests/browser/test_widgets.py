@@ -24,6 +24,9 @@ from browser.lab import (
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 DATA = "synthetic:20x2520?seed=7"
 SETUP = f'''
+import os
+from pathlib import Path
+os.environ.update(OUTSAMPLE_ROLE='admin', OUTSAMPLE_JOB_IDLE='8')
 import outsample
 from outsample.archive import Store
 from outsample.golden import record_golden
@@ -43,6 +46,14 @@ big
 FOLDS_CELL = """
 folds(outsample.walk_forward(source, data, {'fast': [20, 40], 'slow': [100, 200]}, train='3Y', test='1Y', store=False))
 """
+GOLDEN_CELL = """
+file = Path('cross.py')
+file.write_text(source)
+accepted = outsample.backtest(outsample.Strategy.from_file(file), data, store=False, lookahead=False)
+record_golden(accepted, 'cross', reason='first', folder='golden', strategy_file=file)
+file.write_text(source.replace('fast = 50', 'fast = 20'))
+golden(folder='golden')
+"""
 # One widget a cell, in this order.
 CELLS = {
     "chart": "chart(result)",
@@ -53,10 +64,10 @@ CELLS = {
     "runs": "runs(store)",
     "long": LONG,
     "jobs": "jobs(store)",
-    "golden": "record_golden(result, 'cross', reason='first', folder='golden')\ngolden(folder='golden')",
+    "golden": GOLDEN_CELL,
     "submit": "submit(store)",
 }
-CHART, EXPLORE, DAYS, FAN, FOLDS, RUNS_TABLE, BIG, JOBS_TABLE, GOLDEN, FORM = range(10)
+CHART, EXPLORE, DAYS, FAN, FOLDS, RUNS_TABLE, BIG, JOBS_TABLE, GOLDEN, FORM, FORM_JOBS = range(11)
 # The form has its jobs below it: two widgets with one twin.
 WIDGETS, TWINS, WITH_PICTURE = 11, 10, 6
 THEMES = ["JupyterLab Dark High Contrast", "JupyterLab Dark", "JupyterLab Light"]
@@ -391,6 +402,37 @@ def test_a_waiting_job_is_cancelled_among_fifty(page):
     widget.get_by_label("Status").select_option("")
     row = widget.locator("tbody tr", has_text=name)
     row.get_by_text("cancelled", exact=True).first.wait_for(timeout=10_000)
+
+
+def test_a_running_job_is_cancelled_by_keyboard(page):
+    """Sent by the form, seen to run, asked to stop, seen to be cancelled."""
+    form, table = _widget(page, FORM), _widget(page, FORM_JOBS)
+    form.locator("textarea").fill("close = data.get('close')\nwhile True:\n    pass\nposition = close > 0\n")
+    form.get_by_text("No findings").wait_for(timeout=10_000)
+    _until(form, "node => !node.querySelector('button[type=submit]').disabled")
+    form.get_by_label("Name", exact=True).fill("endless")
+    form.get_by_label("Dataset").fill("synthetic:4x300?seed=1")
+    form.get_by_label("Backend").select_option("local")
+    form.get_by_role("button", name="Send", exact=True).focus()
+    page.keyboard.press("Enter")
+    row = table.locator("tbody tr", has=page.get_by_role("cell", name="endless", exact=True))
+    row.get_by_role("cell", name="running", exact=True).wait_for(timeout=60_000)
+    row.get_by_role("button", name="Cancel").focus()
+    page.keyboard.press("Enter")
+    row.get_by_role("cell", name="cancelled", exact=True).wait_for(timeout=60_000)
+
+
+def test_a_golden_result_is_accepted_with_a_reason(page):
+    """Its strategy has changed: the drift is shown, and accepted when a reason was typed."""
+    widget = _widget(page, GOLDEN)
+    widget.get_by_role("button", name="Check cross").click()
+    _says(widget, "cross: DRIFTED", 30.0)
+    assert widget.get_by_role("button", name="Accept as the new golden").is_disabled()
+    widget.get_by_label("Reason").focus()
+    page.keyboard.type("a shorter average")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    _says(widget, "is accepted by", 30.0)
 
 
 @pytest.mark.parametrize("theme", THEMES)
