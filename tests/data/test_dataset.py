@@ -42,7 +42,7 @@ def test_layout_order_and_names_are_no_content():
 def test_zero_and_nan_have_one_form():
     """-0.0 is 0.0, and every NaN is the same NaN."""
     odd = np.array([0.0, np.nan])
-    odd.view(np.uint64)[1] |= 1
+    odd.view(np.uint64)[1] |= np.uint64(1)  # numpy 1.26 takes no int here
     assert frame_id(pd.DataFrame({"a": odd})) == frame_id(pd.DataFrame({"a": [-0.0, np.nan]}))
 
 
