@@ -2,6 +2,7 @@
 
 from outsample.batch.capacity import Capacity, capacity_of
 from outsample.batch.entries import Entry, gather
+from outsample.batch.helpers import close_helpers
 from outsample.batch.report import BatchReport, schema
 from outsample.batch.retry import Retry, is_transient
 from outsample.batch.rows import Finished, Row
@@ -16,6 +17,7 @@ __all__ = [
     "Retry",
     "Row",
     "capacity_of",
+    "close_helpers",
     "gather",
     "is_transient",
     "run_many",
