@@ -2,7 +2,8 @@
 
 What comes out of a run here is what a sweep compares: net returns, the end and the deepest fall of their
 wealth, and the number of trades. All of it equals what `outsample.engine.simulate` and
-`outsample.metrics.measure` say of the same table, bit by bit.
+`outsample.metrics.measure` say of the same table, bit by bit. Where one symbol is held whole or not at all, the
+numbers need no returns: `measure_many` takes them from the holdings (`outsample.engine.segments`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from outsample.engine.market import Market, market_of
 from outsample.engine.plan import Table, span, table_of
 from outsample.engine.record import rates_of
 from outsample.engine.schedule import decision_dates, fill_bars
+from outsample.engine.segments import Held, Segments, held_whole, measure_segments
 from outsample.engine.simulation import Simulation
 
-__all__ = ["Many", "is_plain", "simulate_many", "trades_of"]
+__all__ = ["Many", "is_plain", "measure_many", "returns_of", "simulate_many", "trades_of"]
 
 _NO_TABLE = np.empty((0, 0))
 _EVERYBODY = np.empty((0, 0), dtype=bool)
@@ -81,24 +83,115 @@ def simulate_many(
     DataInvalid
         As for each table alone.
     """
+    asked = _asked(values, first_table, data, execution)
+    market, (first, last) = asked.market, asked.bars
+    returns, ends, counts = _run(asked, execution, costs)
+    dates = market.dates[first + 1 : last + 1]
+    return Many(returns=returns, ends=ends[:, 0], depths=ends[:, 1], trades=counts, dates=dates)
+
+
+def measure_many(
+    values: np.ndarray, first_table: pd.DataFrame, data: object, *, execution: Execution, costs: Costs
+) -> tuple[Segments, pd.DatetimeIndex] | None:
+    """Measure tables of positions by their holdings, where the options let that be done.
+
+    Parameters
+    ----------
+    values, first_table, data, execution, costs
+        As for `simulate_many`.
+
+    Returns
+    -------
+    tuple, or None
+        What the tables came to, and the dates of their returns. None: there is more than one symbol, or something
+        that grows by the day.
+
+    Raises
+    ------
+    DataInvalid
+        As for each table alone.
+    """
+    if not held_whole(execution, costs, data):
+        return None
+    asked = _asked(values, first_table, data, execution)
+    market, (first, last) = asked.market, asked.bars
+    segments = measure_segments(
+        asked.values[:, :, int(asked.columns[0])],
+        asked.rows,
+        asked.fills,
+        market=market,
+        execution=execution,
+        costs=costs,
+        bars=asked.bars,
+    )
+    return segments, market.dates[first + 1 : last + 1]
+
+
+def returns_of(held: Held, data: object, *, execution: Execution, costs: Costs) -> np.ndarray:
+    """Return the net returns of holdings that were measured on the same data under the same options [bar]."""
+    edges, among = held.edges, held.among
+    if not len(edges):
+        return np.zeros(among.last - among.first)
+    # A table that changes with every row, each filled where the holdings begin or end.
+    places = np.arange(len(edges), dtype=np.int64)
+    asked = _Asked(
+        values=(places % 2 == 0).reshape(1, -1, 1),
+        market=market_of(data),
+        columns=np.zeros(1, dtype=np.int64),
+        rows=places,
+        fills=edges,
+        bars=(among.first, among.last),
+        only_changes=True,
+    )
+    found: np.ndarray = _run(asked, execution, costs)[0][0]
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Asked:
+    """Tables that were aligned with a market: values, the row and the bar of each decision, the bars."""
+
+    values: np.ndarray
+    market: Market
+    columns: np.ndarray
+    rows: np.ndarray
+    fills: np.ndarray
+    bars: tuple[int, int]
+    only_changes: bool
+
+
+def _asked(values: np.ndarray, first_table: pd.DataFrame, data: object, execution: Execution) -> _Asked:
     market = market_of(data)
     table = table_of(first_table, market)
     if not first_table.index.is_monotonic_increasing:
         values = np.ascontiguousarray(values[:, first_table.index.argsort()])
     first, last = span(table, market, execution)
     rows, fills = _decisions(table, market, execution, first, last)
-    n_bars = last - first + 1
-    returns = np.empty((len(values), n_bars - 1))
-    ends, counts = np.empty((len(values), 2)), np.empty(len(values), dtype=np.int64)
+    return _Asked(
+        values=values,
+        market=market,
+        columns=table.columns,
+        rows=rows,
+        fills=fills,
+        bars=(first, last),
+        only_changes=execution.resample is None,
+    )
+
+
+def _run(asked: _Asked, execution: Execution, costs: Costs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Net returns, ends and deepest falls, and numbers of trades of tables."""
+    market, (first, last) = asked.market, asked.bars
+    returns = np.empty((len(asked.values), last - first))
+    ends, counts = np.empty((len(asked.values), 2)), np.empty(len(asked.values), dtype=np.int64)
     many_kernel()(
-        values,
-        rows,
-        table.columns,
+        asked.values,
+        asked.rows,
+        asked.columns,
         _EVERYBODY,
         float(execution.leverage),
         float(execution.position_limit),
-        execution.resample is None,
-        fills,
+        asked.only_changes,
+        asked.fills,
         market.close,
         market.trade_price(execution.trade_at_price),
         _NO_TABLE,
@@ -114,8 +207,7 @@ def simulate_many(
         ends,
         counts,
     )
-    dates = market.dates[first + 1 : last + 1]
-    return Many(returns=returns, ends=ends[:, 0], depths=ends[:, 1], trades=counts, dates=dates)
+    return returns, ends, counts
 
 
 def trades_of(simulation: Simulation) -> int:

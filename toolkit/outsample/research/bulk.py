@@ -1,24 +1,30 @@
 """From what strategies decided to returns and numbers, many at a time.
 
-Tables with the same dates, symbols and options go through one kernel (`outsample.engine.many`); every other run
-goes the ordinary way by itself. `simulated_alone` is that way, and what the fast one is tested against.
+Tables with the same dates, symbols and options go through one kernel (`outsample.engine.many`): where one symbol is
+held whole or not at all, by the holdings alone, and else bar by bar. Every other run goes the ordinary way by
+itself. `simulated_alone` is that way, and what the fast ones are tested against: by holdings the numbers are the
+same up to rounding (1e-9), returns and all else the same to the bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from outsample import errors, metrics
+from outsample.config import Costs, Execution
 from outsample.engine import simulate
-from outsample.engine.many import is_plain, simulate_many, trades_of
+from outsample.engine.many import is_plain, measure_many, simulate_many, trades_of
+from outsample.engine.segments import Held
 from outsample.metrics.values import wealth
 from outsample.model import ExecutionResult, Positions
 from outsample.pipeline import check_dates, evaluate, raise_for_status, weights_of
 from outsample.request import Request, resolved_options
 from outsample.research.combination import Run
-from outsample.research.numbers import numbers_of
+from outsample.research.numbers import numbers_from, numbers_of
 from outsample.sandbox.wire import BatchPositions
 
 __all__ = ["simulated", "simulated_alone"]
@@ -71,7 +77,7 @@ def simulated_alone(request: Request, execution: ExecutionResult) -> Found:
         )
     except errors.OutsampleError as error:
         return error
-    return Run(returns=row, dates=simulation.dates[1:], numbers=numbers, execution=options, costs=costs)
+    return Run(row=row, dates=simulation.dates[1:], numbers=numbers, execution=options, costs=costs)
 
 
 def _groups(request: Request, executions: Sequence[ExecutionResult]) -> Iterator[list[int]]:
@@ -87,11 +93,11 @@ def _groups(request: Request, executions: Sequence[ExecutionResult]) -> Iterator
         if first is not None and size < _STACK and _alike(first, positions):
             group.append(place)
         else:
-            if len(group) > 1:
+            if group:
                 yield group
             group, size, first = [place], 0, positions
         size += _bytes(positions)
-    if len(group) > 1:
+    if group:
         yield group
 
 
@@ -124,22 +130,75 @@ def _alike(a: Positions, b: Positions) -> bool:
 
 def _together(request: Request, executions: Sequence[ExecutionResult]) -> list[Run | None]:
     """Runs of one group; None for those that have to go alone, where an error is said too."""
-    nothing: list[Run | None] = [None] * len(executions)
+    found: list[Run | None] = [None] * len(executions)
     first = executions[0].positions
     assert first is not None
     try:
         check_dates(first.frame.index, request.data)
         options, costs, _ = resolved_options(request, first)
         if not is_plain(options, request.data, request.engine):
-            return nothing
-        many = simulate_many(_stack(executions), first.frame, request.data, execution=options, costs=costs)
+            return found
+        values, shared = _stack(executions), _Shared(request, first.frame, options, costs)
+        # A run alone is measured as one among others is: how they are shared out never changes a number.
+        _by_holdings(shared, values, found)
+        left = [place for place, run in enumerate(found) if run is None]
+        if len(executions) > 1 and left:
+            _by_bars(shared, values if len(left) == len(found) else values[left], left, found)
     except errors.OutsampleError:
-        return nothing
-    numbers = numbers_of(
-        many.returns, many.ends, many.depths, many.trades, dates=many.dates, conventions=request.resolved_conventions
+        return [None] * len(executions)
+    return found
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the runs of a group have in common."""
+
+    request: Request
+    frame: pd.DataFrame
+    execution: Execution
+    costs: Costs
+
+
+def _by_holdings(shared: _Shared, values: np.ndarray, found: list[Run | None]) -> None:
+    """Put in what can be measured by holdings."""
+    conventions, data = shared.request.resolved_conventions, shared.request.data
+    if conventions.risk_free:
+        return
+    measured = measure_many(values, shared.frame, data, execution=shared.execution, costs=shared.costs)
+    if measured is None:
+        return
+    segments, dates = measured
+    numbers = numbers_from(
+        segments.found[:, 2:4],
+        segments.found[:, 0],
+        segments.found[:, 1],
+        segments.trades,
+        dates=dates,
+        conventions=conventions,
     )
+    for place in np.flatnonzero(segments.sound).tolist():
+        found[place] = Run(
+            dates=dates,
+            numbers=numbers[place],
+            execution=shared.execution,
+            costs=shared.costs,
+            held=Held(among=segments, run=place),
+            data=data,
+        )
+
+
+def _by_bars(shared: _Shared, values: np.ndarray, places: Sequence[int], found: list[Run | None]) -> None:
+    """Put in runs that are simulated bar by bar, one after another in one kernel."""
+    many = simulate_many(
+        values, shared.frame, shared.request.data, execution=shared.execution, costs=shared.costs
+    )  # fmt: skip
+    conventions = shared.request.resolved_conventions
+    numbers = numbers_of(
+        many.returns, many.ends, many.depths, many.trades, dates=many.dates, conventions=conventions
+    )  # fmt: skip
     sound = (many.trades >= 0) & np.isfinite(many.ends)
-    return [
-        Run(returns=row, dates=many.dates, numbers=one, execution=options, costs=costs) if fine else None
-        for row, one, fine in zip(many.returns, numbers, sound.tolist(), strict=True)
-    ]
+    for place, row, one, fine in zip(places, many.returns, numbers, sound.tolist(), strict=True):
+        if fine:
+            found[place] = Run(
+                row=row, dates=many.dates, numbers=one, execution=shared.execution, costs=shared.costs
+            )  # fmt: skip

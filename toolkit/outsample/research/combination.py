@@ -13,7 +13,10 @@ import pandas as pd
 
 from outsample import errors
 from outsample.config import Costs, Execution
+from outsample.data import Dataset
 from outsample.engine import Simulation, simulate
+from outsample.engine.many import returns_of
+from outsample.engine.segments import Held
 from outsample.model import ExecutionResult, Positions
 from outsample.pipeline import Outcome, evaluate, execute, raise_for_status, weights_of
 from outsample.request import Request, resolved_options
@@ -29,21 +32,40 @@ class Run:
 
     Parameters
     ----------
-    returns : ndarray [bar]
-        Net returns.
     dates : DatetimeIndex
         Of the returns.
     numbers : Numbers
     execution : Execution
     costs : Costs
         The resolved options.
+    row : ndarray [bar], optional
+        Net returns, where they are known already.
+    held : Held, optional
+        The holdings, where they were measured without returns.
+    data : Dataset, optional
+        What returns are made from when they are asked for.
     """
 
-    returns: np.ndarray
     dates: pd.DatetimeIndex
     numbers: Numbers
     execution: Execution
     costs: Costs
+    row: np.ndarray | None = None
+    held: Held | None = None
+    data: Dataset | None = None
+
+    @cached_property
+    def returns(self) -> np.ndarray:
+        """Net returns [bar], a fraction; those of the ordinary engine to the bit."""
+        if self.row is not None:
+            return self.row
+        assert self.held is not None
+        return returns_of(self.held, self.data, execution=self.execution, costs=self.costs)
+
+    def __getstate__(self) -> dict[str, object]:
+        # Returns travel, data do not.
+        state = {name: self.__dict__[name] for name in self.__dataclass_fields__}
+        return {**state, "row": self.returns, "data": None}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

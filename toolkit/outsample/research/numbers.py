@@ -1,23 +1,26 @@
 """What a sweep says of each combination: a few of the numbers of `measure`, from returns alone.
 
 `numbers_of` is made for many rows of returns at once. Every number is that of `outsample.metrics.measure` on the
-same row, bit by bit: sums run over each row as they do over a row by itself.
+same row, bit by bit: sums run over each row as they do over a row by itself. `numbers_from` says the same of runs
+that were measured by their holdings (`outsample.engine.segments`), up to rounding.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from outsample import metrics
 from outsample.config import Conventions
+from outsample.engine.segments import Held, moments_between
 from outsample.metrics.rates import annual_rates
 
-__all__ = ["NUMBERS", "Numbers", "numbers_of", "sharpes"]
+__all__ = ["NUMBERS", "Numbers", "numbers_from", "numbers_of", "sharpes", "sharpes_between"]
 
 NUMBERS = ("sharpe", "total_return", "cagr", "max_drawdown", "volatility", "n_trades")
 # Rows that are worked on together: what is in between stays in the cache of the processor.
@@ -43,6 +46,18 @@ class Numbers:
     plain_sharpe: float
 
 
+class _Run(Protocol):
+    """A run: its net returns, and its holdings where they were measured."""
+
+    @property
+    def held(self) -> Held | None:
+        """Holdings, if they were measured."""
+
+    @property
+    def returns(self) -> np.ndarray:
+        """Net returns [bar]."""
+
+
 def numbers_of(
     returns: np.ndarray,
     ends: np.ndarray,
@@ -64,29 +79,79 @@ def numbers_of(
     conventions : Conventions
         With its number of periods per year.
     """
-    year, bars = float(conventions.periods_per_year or 252.0), returns.shape[1]
-    short = _under_one_year(dates, year) and not conventions.annualise_short
-    rates = annual_rates(conventions.risk_free, pd.Series(0.0, index=dates)) if conventions.risk_free else 0.0
-    root, found = math.sqrt(year), []
-    for row, ((mean, spread, _), end, depth, count) in enumerate(
-        zip(_moments(returns), ends.tolist(), depths.tolist(), trades, strict=True)
+    rates = annual_rates(conventions.risk_free, pd.Series(0.0, index=dates)) if conventions.risk_free else None
+    year, found = float(conventions.periods_per_year or 252.0), []
+    said = _sayer(dates, conventions)
+    for row, (mean, spread, _), end, depth, count in zip(
+        returns, _moments(returns), ends.tolist(), depths.tolist(), trades, strict=True
     ):
+        risky = None if rates is None else metrics.sharpe(row, periods_per_year=year, risk_free=rates)
+        found.append(said(mean, spread, end, depth, int(count), risky))
+    return found
+
+
+def numbers_from(
+    moments: np.ndarray,
+    ends: np.ndarray,
+    depths: np.ndarray,
+    trades: np.ndarray,
+    *,
+    dates: pd.DatetimeIndex,
+    conventions: Conventions,
+) -> list[Numbers]:
+    """Return the numbers of runs whose moments are known; without a risk-free rate.
+
+    Parameters
+    ----------
+    moments : ndarray [run, 2]
+        Mean and standard deviation of the net returns.
+    ends, depths, trades, dates, conventions
+        As for `numbers_of`.
+    """
+    said = _sayer(dates, conventions)
+    each = zip(moments.tolist(), ends.tolist(), depths.tolist(), trades.tolist(), strict=True)
+    return [said(mean, spread, end, depth, count, None) for (mean, spread), end, depth, count in each]
+
+
+def _sayer(
+    dates: pd.DatetimeIndex, conventions: Conventions
+) -> Callable[[float, float, float, float, int, float | None], Numbers]:
+    """What turns mean, spread, end, depth, trades (and a Sharpe ratio over a risk-free rate) into numbers."""
+    year, bars = float(conventions.periods_per_year or 252.0), len(dates)
+    short = _under_one_year(dates, year) and not conventions.annualise_short
+    root = math.sqrt(year)
+
+    def said(mean: float, spread: float, end: float, depth: float, count: int, risky: float | None) -> Numbers:
         plain = mean / spread * root if spread != 0.0 and bars > 1 else math.nan
-        sharpe = plain
-        if conventions.risk_free:
-            sharpe = metrics.sharpe(returns[row], periods_per_year=year, risk_free=rates)
-        found.append(
-            Numbers(
-                sharpe=math.nan if short else sharpe,
-                total_return=end - 1.0 if bars else math.nan,
-                cagr=math.nan if short or not bars else _growth(end, year / bars),
-                max_drawdown=depth if bars else math.nan,
-                volatility=math.nan if short else spread * root,
-                n_trades=int(count),
-                sharpe_per_period=sharpe / root,
-                plain_sharpe=plain,
-            )
+        sharpe = plain if risky is None else risky
+        return Numbers(
+            sharpe=math.nan if short else sharpe,
+            total_return=end - 1.0 if bars else math.nan,
+            cagr=math.nan if short or not bars else _growth(end, year / bars),
+            max_drawdown=depth if bars else math.nan,
+            volatility=math.nan if short else spread * root,
+            n_trades=count,
+            sharpe_per_period=sharpe / root,
+            plain_sharpe=plain,
         )
+
+    return said
+
+
+def sharpes_between(rows: Sequence[_Run], begin: int, end: int, year: float) -> list[float]:
+    """As `sharpes`, of the places begin to end (half-open) of runs; of holdings no returns are made for it."""
+    root, found = math.sqrt(year), [math.nan] * len(rows)
+    places = [place for place, run in enumerate(rows) if run.held is not None]
+    moments = moments_between([run.held for run in rows if run.held is not None], begin, end)
+    left = {place for place, run in enumerate(rows) if run.held is None}
+    for place, (mean, spread) in zip(places, moments.tolist(), strict=True):
+        if spread < 0.0:
+            left.add(place)
+        elif spread != 0.0:
+            found[place] = mean / spread * root
+    slow = sorted(left)
+    for place, value in zip(slow, sharpes([rows[place].returns[begin:end] for place in slow], year), strict=True):
+        found[place] = value
     return found
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from outsample import metrics
 from outsample.errors import ConfigError, nearest
 from outsample.research.combination import Run
-from outsample.research.numbers import sharpes
+from outsample.research.numbers import sharpes, sharpes_between
 from outsample.stats import probabilistic_sharpe
 
 __all__ = ["OBJECTIVES", "Objective", "objective_function", "scores", "smoothed"]
@@ -109,6 +109,11 @@ def scores(objective: Objective, periods_per_year: float) -> Judge:
     def judge(runs: Sequence[Run | None], part: slice | np.ndarray | None) -> list[float]:
         if ratio and part is None:
             return [math.nan if run is None else _number(run.numbers.plain_sharpe) for run in runs]
+        if ratio and isinstance(part, slice) and part.step is None:
+            ran = [run for run in runs if run is not None]
+            begin, end, _ = part.indices(len(ran[0].dates) if ran else 0)
+            values = iter(sharpes_between(ran, begin, end, periods_per_year))
+            return [math.nan if run is None else _number(next(values)) for run in runs]
         rows = [None if run is None else run.returns if part is None else run.returns[part] for run in runs]
         if ratio:
             values = iter(sharpes([row for row in rows if row is not None], periods_per_year))
