@@ -149,11 +149,11 @@ def _facts(outcome: Outcome, judgement: Judgement, lookahead: LookaheadReport | 
     data, equity = outcome.request.data, outcome.simulation.equity
     params = ", ".join(f"{name}={value}" for name, value in outcome.request.strategy.values.items())
     survivors = " (likely survivors only)" if data.survivors_only else ""
-    sandbox = outcome.execution.sandbox
+    sandbox, bars = outcome.execution.sandbox, formats.counted(len(equity), "bar")
     return tuple(
         (label, text)
         for label, text in (
-            ("Period", f"{formats.date(equity.index[0])} to {formats.date(equity.index[-1])}, {len(equity)} bars"),
+            ("Period", f"{formats.date(equity.index[0])} to {formats.date(equity.index[-1])}, {bars}"),
             ("Data", f"{data.name}{survivors}, snapshot {data.id[:12]}"),
             ("Parameters", params),
             ("Costs", _costs(outcome)),
