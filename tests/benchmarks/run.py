@@ -99,7 +99,7 @@ def beside(workloads, found):
         measured = found["outsample", workload.key]
         if workload.beside is not None:
             extra = sorted(measured.beside)[len(measured.beside) // 2]
-            yield f"- {workload.key}: the runs that control a sweep take {in_time(extra)} more (in its CPU time)."
+            yield f"- {workload.key}: control runs and look-ahead probes take {in_time(extra)} more (in its CPU time)."
     for (name, key), measured in found.items():
         if name != "outsample" and measured.first is not None and measured.first > 3 * measured.seconds + 1:
             yield f"- {key}: the first run of {name} takes {in_time(measured.first)} (compiling), not counted."

@@ -11,7 +11,8 @@ from outsample import bootstrap, sweep, walk_forward
 from outsample.config import Costs, Execution
 from outsample.data import Dataset, StrategyFrame
 from outsample.engine import sim
-from outsample.engine.many import simulate_many
+from outsample.engine.many import measure_many
+from outsample.engine.segments import Held, moments_between
 from outsample.engine.trades import trade_table
 from outsample.engine.vectorised import run_kernel
 
@@ -30,7 +31,8 @@ class Workload:
     says : callable, optional
         What the run returned -> the number to compare with the peers'.
     beside : callable, optional
-        What the run returned -> seconds of it that are not measured: the runs that control a sweep.
+        What the run returned -> seconds of it that are not measured: the runs that control a sweep, and the probes
+        for look-ahead.
     sandboxed : bool
         Other processes work for it; their CPU time counts.
     """
@@ -125,7 +127,7 @@ def _sweep(bars=1, combinations=1):
 
         def run():
             found = sweep(CROSSING, data, grid, store=False, fee_ratio=0.001)
-            return found.table, found.runs
+            return found.table, found.runs, _left_out(found.runs, found.lookahead)
 
         return run
 
@@ -140,8 +142,10 @@ def _sweep_kernel(scale):
     first = pd.DataFrame(held[0], close.index, close.columns)
 
     def run():
-        found = simulate_many(held, first, data, execution=Execution(), costs=Costs(fee_ratio=0.001))
-        return pd.Series(found.ends), pd.Series(found.depths), pd.Series(found.trades)
+        segments, _ = measure_many(held, first, data, execution=Execution(), costs=Costs(fee_ratio=0.001))
+        end, depth, mean, spread, _ = segments.found.T
+        sharpe = np.divide(mean, spread, out=np.full(len(mean), np.nan), where=spread > 0.0) * np.sqrt(252.0)
+        return pd.Series(end), pd.Series(sharpe), pd.Series(depth), pd.Series(segments.trades)
 
     return run
 
@@ -185,11 +189,35 @@ def _walk(times=1):
 
         def run():
             found = walk_forward(CROSSING, data, grid, train=train, test=test, store=False, fee_ratio=0.001)
-            return found.equity, found.windows, found.run.sweep
+            return found.equity, found.windows, _left_out(found.run.sweep, found.lookahead)
 
         return run
 
     return prepare
+
+
+def _walk_kernel(scale):
+    """Every combination over all bars, the best of each training window, and the run of their decisions."""
+    bars = max(int(5_000 * scale), 500)
+    close, grid, train, test = windows(bars, small=scale < 1)
+    data = Dataset.from_frames({"close": close}, name="W4")
+    average = means(close, grid["fast"] + grid["slow"])
+    held = np.stack([average[fast] > average[slow] for fast in grid["fast"] for slow in grid["slow"]])[:, :, None]
+    first, options = pd.DataFrame(held[0], close.index, close.columns), Costs(fee_ratio=0.001)
+    ends = [end for end in range(train, bars, test) if end + test <= bars]
+
+    def run():
+        segments, _ = measure_many(held, first, data, execution=Execution(), costs=options)
+        runs = [Held(among=segments, run=place) for place in range(len(held))]
+        joined, chosen = np.zeros((1, *held.shape[1:]), dtype=bool), []
+        for end in ends:
+            mean, spread = moments_between(runs, end - train, end).T
+            chosen.append(int(np.argmax(np.where(spread > 0.0, mean / np.maximum(spread, 1e-300), -np.inf))))
+            joined[0, end : end + test] = held[chosen[-1], end : end + test]
+        stitched, _ = measure_many(joined, first, data, execution=Execution(), costs=options)
+        return pd.Series(chosen), pd.Series(stitched.found[0])
+
+    return run
 
 
 def _factor(times=1):
@@ -239,8 +267,13 @@ def _growth(series):
     return float(series.iloc[-1] / series.iloc[0] - 1)
 
 
+def _left_out(runs, lookahead):
+    """Seconds of the runs in fresh children: controls of the sweep, and probes of what it chose for look-ahead."""
+    return runs.seconds["controls"] + (0.0 if lookahead is None else lookahead.seconds)
+
+
 def _controls(found):
-    return found[-1].seconds["controls"]
+    return found[-1]
 
 
 WORKLOADS = (
@@ -288,6 +321,12 @@ WORKLOADS = (
         says=lambda found: _growth(found[0]),
         beside=_controls,
         sandboxed=True,
+    ),
+    Workload(
+        "W4 kernel",
+        "the same, the kernel alone (positions given): all combinations, the choices, the stitched run",
+        _walk_kernel,
+        {"raptorbt": 1 / 15},
     ),
     Workload(
         "W5",

@@ -147,7 +147,9 @@ def _light(kind: type[FrameT], parts: Parts, owner: BaseFrame | None, known: dic
 
 def made(frame: FrameT, values: Array) -> FrameT:
     """Values [symbol x date] with the labels of a frame, and what it knows of its dataset."""
-    result = type(frame)(values.T, index=frame.index, columns=frame.columns, copy=False)
+    parts = parts_of(frame)
+    dates, symbols = (frame.index, frame.columns) if parts is None else (parts.dates, parts.symbols)
+    result = type(frame)(values.T, index=dates, columns=symbols, copy=False)
     object.__setattr__(result, "_context", vars(frame).get("_context"))
     return result
 

@@ -1,16 +1,16 @@
 """The runs of a sweep: parameter sets handed out to sandbox sessions, and what each came to.
 
 Threads take shares of the sets from one list: large ones while much is left, small ones at the end, so that
-none waits for another for long. While one session's child runs a share, its thread simulates the one before.
+none waits for another for long. While a session's child runs a share, the one before is simulated.
 Which thread took a set never changes a number.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import functools
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ from outsample.request import Request
 from outsample.research.bulk import Found, simulated
 from outsample.research.parallel import distributing, pmap_cancellable
 from outsample.sandbox import SandboxSession
+from outsample.sandbox.wire import BatchPositions
 from outsample.strategy import Literal
 
 __all__ = ["Done", "in_children", "in_sessions"]
@@ -34,8 +35,10 @@ Progress = Callable[[int, int], None]
 KEPT_BYTES = 256 << 20
 # A share is meant to take so long: progress is told, and a cancelled sweep noticed, between shares too.
 SHARE_SECONDS = 0.25
-# What starting another session has to be worth.
-START_SECONDS = 0.03
+# The last shares are no smaller than this: each costs a message each way.
+LEAST_SECONDS = 0.01
+# What starting another session has to be worth: its start, and results of operators that the first one knows.
+START_SECONDS = 0.06
 FIRST_SHARE = 8
 
 
@@ -101,10 +104,23 @@ def _done(request: Request, executions: Sequence[ExecutionResult]) -> list[Done]
 
 
 def _first(execution: ExecutionResult) -> pd.Timestamp | None:
-    if execution.positions is None or not len(execution.positions.frame):
+    positions = execution.positions
+    if positions is None:
         return None
-    first: pd.Timestamp = execution.positions.frame.index[0]
+    # A table of a batch need not be made to know its dates.
+    dates = positions.labels[0] if isinstance(positions, BatchPositions) else positions.frame.index
+    first: pd.Timestamp | None = dates[0] if len(dates) else None
     return first
+
+
+def _bytes(execution: ExecutionResult | None) -> int:
+    """Memory of what was decided."""
+    if execution is None or execution.positions is None:
+        return 0
+    positions = execution.positions
+    if isinstance(positions, BatchPositions):
+        return int(positions.tables[positions.place].nbytes)
+    return int(positions.frame.to_numpy().nbytes)
 
 
 class _Work:
@@ -113,7 +129,8 @@ class _Work:
     def __init__(self, request: Request, sets: Sequence[Params], on_done: Progress | None) -> None:
         self._request, self._sets, self._on_done = request, sets, on_done
         self._lock = threading.Lock()
-        self._begun = threading.Event()  # the first share is done: it is known how fast the strategy is
+        # Two shares are done, and the first of them is slower: it is known how fast the strategy is.
+        self._begun = threading.Event()
         self._next, self._finished, self._kept = 0, 0, 0
         self._seconds = 0.0  # of one set, as last seen
         self._shares: dict[int, list[Done]] = {}
@@ -123,14 +140,18 @@ class _Work:
         if place and self._begun.wait(START_SECONDS) and not self._worth_it():
             return
         try:
-            with _session(self._request) as session:
+            with _session(self._request) as session, concurrent.futures.ThreadPoolExecutor(1) as beside:
+                before: tuple[int, concurrent.futures.Future[list[Done]]] | None = None
                 while (taken := self._take()) is not None:
                     if cancel is not None and cancel.is_set():
                         raise errors.SandboxCancelled("The sweep was cancelled.")
-                    began, sets = time.perf_counter(), self._sets[taken]
-                    executions = session.series(sets, cancel=cancel)
-                    self._note((time.perf_counter() - began) / len(sets))
-                    self._add(taken.start, _done(self._request, executions))
+                    executions = session.series(self._sets[taken], cancel=cancel)
+                    self._note(sum(one.wall_seconds for one in executions) / len(executions))
+                    if before is not None:
+                        self._add(before[0], before[1].result())
+                    before = taken.start, beside.submit(_done, self._request, executions)
+                if before is not None:
+                    self._add(before[0], before[1].result())
         finally:
             self._begun.set()
 
@@ -150,24 +171,24 @@ class _Work:
             size = FIRST_SHARE if not self._seconds else max(1, int(SHARE_SECONDS / self._seconds))
             if not self._seconds and self._next:
                 size = 1  # slow so far: another thread is still at its first share
-            taken = slice(self._next, self._next + min(size, max(1, left // 3), left))
+            least = int(LEAST_SECONDS / self._seconds) if self._seconds else 1
+            taken = slice(self._next, self._next + min(size, max(left // 3, least, 1), left))
             self._next = taken.stop
             return taken
 
     def _note(self, seconds: float) -> None:
         with self._lock:
-            self._seconds = max(seconds, 1e-6)
-        self._begun.set()
+            again, self._seconds = self._seconds > 0.0, max(seconds, 1e-6)
+        if again:
+            self._begun.set()
 
     def _add(self, first: int, done: list[Done]) -> None:
         with self._lock:
             kept = []
             for one in done:
-                frame = (
-                    None if one.execution is None or one.execution.positions is None else one.execution.positions.frame
-                )
-                self._kept += 0 if frame is None else int(frame.to_numpy().nbytes)
-                drop = frame is not None and self._kept > KEPT_BYTES
+                size = _bytes(one.execution)
+                self._kept += size
+                drop = size and self._kept > KEPT_BYTES
                 kept.append(Done(execution=None, first=one.first, found=one.found) if drop else one)
             self._shares[first] = kept
             for _ in done:

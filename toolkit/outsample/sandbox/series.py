@@ -8,6 +8,7 @@ itself, in its turn.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -100,11 +101,17 @@ class Template:
         return Program(code=code, entry=plain.entry, remarks=plain.remarks)
 
 
+@functools.lru_cache(maxsize=1)
+def _template(source: str, name: str) -> Template:
+    """The template of a session, whose series come one after another."""
+    return Template(source, name)
+
+
 def answer_series(
     request: Mapping[str, Any], sets: Sequence[Mapping[str, object]], dataset: Dataset, notes: Notes, send: Send
 ) -> None:
     """Run what a request asks for with each parameter set and send the answers, in the order of the sets."""
-    template, batch = Template(request["source"], request["name"]), _Batch(send)
+    template, batch = _template(request["source"], request["name"]), _Batch(send)
     modules = request.get("modules", {})
     for place, params in enumerate(sets):
         notes.clear()

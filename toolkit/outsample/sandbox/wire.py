@@ -146,7 +146,7 @@ def encode_answer(
             "tz": None if index.tz is None else str(index.tz),
         }
         stamps = np.ascontiguousarray(index.as_unit("ns").asi8, dtype="<i8")
-        body = [array.tobytes() for array in (stamps, *tables)]
+        body = [stamps.tobytes(), b"".join([array.tobytes() for array in tables])]
     text = json.dumps(said, ensure_ascii=True, allow_nan=False).encode()
     length = sum(len(part) for part in body)
     return [_PREFIX.pack(MAGIC, len(text), length) + text, *body]
