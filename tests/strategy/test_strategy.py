@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import outsample
 from outsample.errors import ConfigError, DataMissing, ValidationError
 from outsample.strategy import Strategy
 
@@ -201,7 +202,7 @@ def test_structure_is_equal_on_every_python(tmp_path):
     """The digest of the structure is the same on the Pythons of this machine (at least this one)."""
     source = tmp_path / "s.py"
     source.write_text(PORTABLE, encoding="utf-8")
-    root = Path(__file__).parents[2] / "toolkit" / "outsample"
+    root = Path(outsample.__file__).parent
     # canonical.py needs numpy and pandas; another Python may have neither, so the JSON text is compared.
     program = (
         "import ast, json, sys, types\n"
