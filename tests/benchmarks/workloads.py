@@ -12,7 +12,6 @@ from outsample.config import Costs, Execution
 from outsample.data import Dataset, StrategyFrame
 from outsample.engine import sim
 from outsample.engine.many import measure_many
-from outsample.engine.segments import Held, moments_between
 from outsample.engine.trades import trade_table
 from outsample.engine.vectorised import run_kernel
 
@@ -208,10 +207,10 @@ def _walk_kernel(scale):
 
     def run():
         segments, _ = measure_many(held, first, data, execution=Execution(), costs=options)
-        runs = [Held(among=segments, run=place) for place in range(len(held))]
-        joined, chosen = np.zeros((1, *held.shape[1:]), dtype=bool), []
+        runs, chosen = np.arange(len(held)), []
+        joined = np.zeros((1, *held.shape[1:]), dtype=bool)
         for end in ends:
-            mean, spread = moments_between(runs, end - train, end).T
+            mean, spread = segments.moments(runs, end - train, end).T
             chosen.append(int(np.argmax(np.where(spread > 0.0, mean / np.maximum(spread, 1e-300), -np.inf))))
             joined[0, end : end + test] = held[chosen[-1], end : end + test]
         stitched, _ = measure_many(joined, first, data, execution=Execution(), costs=options)

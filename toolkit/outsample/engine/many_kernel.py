@@ -181,7 +181,8 @@ def many_kernel() -> Callable[..., object]:
     plain = cast(Any, make_kernel(stops=False)).plain
     compile_plain = cast(Any, register_jitable)
     names["_rows"] = compile_plain(_normalise_rows)
-    names["_run"] = cast(Any, numba.njit(_RUN_SIGNATURE, nogil=True, cache=True, _nrt=False))(plain)
+    options: dict[str, Any] = {"nogil": True, "cache": True, "_nrt": False}
+    names["_run"] = cast(Any, numba.njit)(_RUN_SIGNATURE, **options)(plain)
     names["_count"], names["_curve_of"] = compile_plain(_count_trades), compile_plain(_curve)
     names["_changes_of"] = compile_plain(_changed)
     sources = [Path(__file__).with_name(name).stat() for name in ("kernel.py", "weights.py")]

@@ -83,7 +83,7 @@ class Segments:
     @property
     def sound(self) -> np.ndarray:
         """Which runs were measured [run]."""
-        return self.found[:, NUMBERS.index("sound")] == 1.0
+        return np.asarray(self.found[:, NUMBERS.index("sound")] == 1.0)
 
     @property
     def trades(self) -> np.ndarray:
@@ -94,6 +94,17 @@ class Segments:
         """Return the bars on which a run's holdings begin and end, in turn."""
         edges: np.ndarray = self.edges[self.begins[run] : self.begins[run + 1]]
         return edges
+
+    def moments(self, runs: np.ndarray, begin: int, end: int) -> np.ndarray:
+        """Return mean and standard deviation of some net returns of runs; as `moments_between`."""
+        found = np.full((len(runs), 2), -1.0)
+        if end - begin > 1:
+            course, table = self.course, self.course.table
+            window_kernel()(
+                table.close, course.trade, table.sums, course.largest, self.buy, self.sell, self.begins, self.edges,
+                runs, begin + self.first + 1, end + self.first, found,
+            )  # fmt: skip
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,19 +140,13 @@ def moments_between(held: Sequence[Held], begin: int, end: int) -> np.ndarray:
     ndarray of float64
         A standard deviation of -1: rounding might show, or there are fewer than two returns.
     """
-    found = np.full((len(held), 2), -1.0)
+    found = np.empty((len(held), 2))
     groups: dict[int, list[int]] = {}
     for place, one in enumerate(held):
         groups.setdefault(id(one.among), []).append(place)
-    for places in groups.values() if end - begin > 1 else ():
-        among, part = held[places[0]].among, np.empty((len(places), 2))
-        course, table = among.course, among.course.table
+    for places in groups.values():
         runs = np.array([held[place].run for place in places], dtype=np.int64)
-        window_kernel()(
-            table.close, course.trade, table.sums, course.largest, among.buy, among.sell, among.begins, among.edges,
-            runs, begin + among.first + 1, end + among.first, part,
-        )  # fmt: skip
-        found[places] = part
+        found[places] = held[places[0]].among.moments(runs, begin, end)
     return found
 
 
