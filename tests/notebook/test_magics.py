@@ -395,6 +395,22 @@ def test_options_of_jobs_are_checked_before_anything_runs(shell, line, words):
     assert "job" not in shell.user_ns
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--fallback local", "--fallback is for jobs"),
+        ("--job-timeout 5", "--job-timeout is for jobs"),
+        ("--queue low --bootstrap 100", "--bootstrap is not done by a job"),
+        ("--queue low --golden", "--golden is not done by a job"),
+        ("--queue low --walk-forward train=100,test=50", "needs a grid"),
+    ],
+)
+def test_options_that_say_nothing_together_are_refused(shell, line, words):
+    """An option that would be left out is an error, before anything runs."""
+    assert words in str(failing(shell, f"m -o job {line}"))
+    assert "job" not in shell.user_ns
+
+
 def test_without_redis_a_queued_cell_falls_back(shell, monkeypatch):
     """Redis away: an error that names the way out, and no job; with --fallback local the job waits on this machine."""
     pytest.importorskip("redis")

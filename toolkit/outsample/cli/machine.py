@@ -50,7 +50,10 @@ def _warm(parsed: argparse.Namespace) -> int:  # noqa: ARG001 - takes no options
     for options in ({}, {"stop_loss": 0.1}, {"stop_loss": 0.1, "touched_exit": True}):
         len(sim(weights, data, **options).trades)
     sim(weights, data.frame("close"))
-    api.sweep(f"n = 5\n{source.replace('5', 'n', 1)}", data, {"n": [5, 6, 7]}, store=False, lookahead=False)
+    chosen, grid = f"n = 5\n{source.replace('5', 'n', 1)}", {"n": [5, 6, 7]}
+    for several in (data, load("synthetic:1x120?seed=1")):  # one symbol has kernels of its own
+        api.sweep(chosen, several, grid, store=False, lookahead=False)
+        api.walk_forward(chosen, several, grid, train=60, test=20, store=False, lookahead=False)
     bootstrap(result.returns, n_paths=10, time_under_water=True).fan()
     reality_check(result.returns, n_bootstrap=10)
     bootstrap_interval(result.returns, np.mean, n_bootstrap=10)

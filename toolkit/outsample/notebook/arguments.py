@@ -20,6 +20,7 @@ __all__ = [
     "add_run_options",
     "backtest_parser",
     "bootstrap_spec",
+    "check_together",
     "grid",
     "meta_values",
     "modules_of",
@@ -87,6 +88,31 @@ def backtest_parser() -> Parser:
     parser.add_argument("-o", "--output", metavar="VARIABLE", help="bind the result to this variable")
     parser.add_argument("-q", "--quiet", action="store_true", help="show nothing")
     return parser
+
+
+def check_together(arguments: argparse.Namespace) -> None:
+    """Refuse options of a cell that say nothing together; none is left out in silence.
+
+    Raises
+    ------
+    ConfigError
+        A walk-forward without a grid, an option of jobs without a job, or one that a job does not know.
+    """
+    if arguments.walk_forward and not arguments.sweep:
+        raise ConfigError(
+            "--walk-forward needs a grid to choose from.", hint="Add --sweep, for example --sweep fast=5:50:5"
+        )
+    for option in ("fallback", "job_timeout"):
+        if getattr(arguments, option) is not None and not arguments.queue:
+            raise ConfigError(
+                f"--{option.replace('_', '-')} is for jobs.", hint="Add --queue, for example --queue normal"
+            )
+    for option in ("bootstrap", "golden", "qlib"):
+        if arguments.queue and getattr(arguments, option):
+            raise ConfigError(
+                f"--{option} is not done by a job of a cell.",
+                hint=f"Leave --{option} or --queue out; a job's result can be asked for it: job.result()",
+            )
 
 
 def modules_of(words: Sequence[str], known: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -26,6 +26,7 @@ from outsample.jobs import Job, submit
 from outsample.notebook.arguments import (
     backtest_parser,
     bootstrap_spec,
+    check_together,
     grid,
     modules_of,
     options_of,
@@ -140,6 +141,7 @@ class OutsampleMagics(Magics):
         arguments.memory = self.memory if arguments.memory is None else arguments.memory
         arguments.no_lookahead = arguments.no_lookahead or not self.lookahead
         arguments.quiet = arguments.quiet or self.quiet
+        check_together(arguments)
         return arguments
 
     def _told(self, error: OutsampleError) -> OutsampleError:
@@ -164,10 +166,6 @@ class OutsampleMagics(Magics):
         return Strategy.from_source(cell, arguments.name).with_modules(modules_of(arguments.use, self._modules))
 
     def _run(self, strategy: Strategy, arguments: argparse.Namespace) -> Result:
-        if arguments.walk_forward and not arguments.sweep:
-            raise ConfigError(
-                "--walk-forward needs a grid to choose from.", hint="Add --sweep, for example --sweep fast=5:50:5"
-            )
         request = api.make_request(
             strategy,
             self._data(arguments.data or self.dataset or load_settings().dataset),
@@ -211,6 +209,7 @@ class OutsampleMagics(Magics):
             priority=arguments.queue,
             timeout=arguments.job_timeout,
             fallback=arguments.fallback,
+            force=arguments.no_cache,
             lookahead=False if arguments.no_lookahead else "auto",
             params=parameters(arguments.params),
             sandbox=policy_of(arguments),
