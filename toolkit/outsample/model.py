@@ -25,11 +25,11 @@ __all__ = [
     "Verdict",
 ]
 
-# Raised by hand whenever any number that a result reports can change for the same inputs. Part of
-# every result key; tests/test_semantics.py holds it against stored results.
 # Environment variable: judge by this number of trials, not by the ledger. Set for the kernels of reports.
 PINNED_TRIALS = "OUTSAMPLE_N_TRIALS"
 
+# Raised by hand whenever any number that a result reports can change for the same inputs. Part of
+# every result key; tests/test_semantics.py holds it against stored results.
 SEMANTICS = 2
 
 
