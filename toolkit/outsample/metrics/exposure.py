@@ -53,11 +53,15 @@ def concentration(weights: object) -> pd.DataFrame:
     [2.0, 1.4706, nan]
     """
     table = weights if isinstance(weights, pd.DataFrame) else pd.DataFrame(np.asarray(weights, dtype=float))
-    size = np.abs(table.to_numpy(dtype=float))
+    hhi = _herfindahl(np.abs(table.to_numpy(dtype=float)))
+    return pd.DataFrame({"hhi": hhi, "effective_names": 1.0 / hhi}, index=table.index)
+
+
+def _herfindahl(size: np.ndarray) -> np.ndarray:
     gross = size.sum(axis=1)
     squares = np.einsum("ij,ij->i", size, size)
-    hhi = np.divide(squares, gross**2, out=np.full(len(gross), math.nan), where=gross > 0.0)
-    return pd.DataFrame({"hhi": hhi, "effective_names": 1.0 / hhi}, index=table.index)
+    hhi: np.ndarray = np.divide(squares, gross**2, out=np.full(len(gross), math.nan), where=gross > 0.0)
+    return hhi
 
 
 def exposure_metrics(simulation: Any, periods_per_year: float) -> dict[str, float]:  # noqa: ANN401 - duck-typed
@@ -107,12 +111,14 @@ def _positions(weights: pd.DataFrame | None) -> dict[str, float]:
     held = np.count_nonzero(size)
     if not held:
         return {**dict.fromkeys(names, math.nan), "max_position": 0.0}
-    spread = concentration(weights)
+    hhi = _herfindahl(size)
+    some = ~np.isnan(hhi)
+    bars = np.count_nonzero(some)
     return {
         "average_position": float(size.sum()) / held,
         "max_position": float(size.max()),
-        "hhi": float(spread["hhi"].mean()),
-        "effective_names": float(spread["effective_names"].mean()),
+        "hhi": float(np.where(some, hhi, 0.0).sum()) / bars,
+        "effective_names": float(np.where(some, 1.0 / hhi, 0.0).sum()) / bars,
     }
 
 

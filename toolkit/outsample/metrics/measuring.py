@@ -16,8 +16,8 @@ from outsample.metrics.benchmarks import benchmark_metrics, shared_bars
 from outsample.metrics.exposure import exposure_metrics
 from outsample.metrics.rates import RiskFree, annual_rates, bar_rates
 from outsample.metrics.summary import ANNUAL, NAN, Context, Metrics, reasons_for
-from outsample.metrics.tables import calendar_returns, rolling_returns
-from outsample.metrics.trading import trade_metrics, trade_sides
+from outsample.metrics.tables import calendar_changes
+from outsample.metrics.trading import MEASURED_COLUMNS, trade_metrics, trade_sides
 from outsample.stats import probabilistic_sharpe, sharpe_standard_error
 
 __all__ = ["measure"]
@@ -146,10 +146,15 @@ def _closed(
     table = source.trades if trades is None and simulated else trades
     if table is None:
         return None, None
+    if "pnl" not in table:
+        return table, len(table)  # refused where they are measured
+    columns = {name: table[name].to_numpy(dtype=float) for name in MEASURED_COLUMNS if name in table}
     if trades is None and "side" not in table and hasattr(source, "units"):
-        table = table.assign(side=trade_sides(source))
-    closed = table[~table["open"].astype(bool)] if "open" in table else table
-    return closed, len(table)
+        columns["side"] = trade_sides(source).to_numpy()
+    if "open" in table:
+        closed = ~table["open"].to_numpy(dtype=bool)
+        columns = {name: values[closed] for name, values in columns.items()}
+    return pd.DataFrame(columns, copy=False), len(table)
 
 
 def _rates(risk_free: RiskFree, given: pd.Series, policy: str) -> float | np.ndarray:
@@ -224,13 +229,11 @@ def _of_returns(returns: pd.Series, year: float, risk_free: RiskFree) -> dict[st
 
 
 def _of_calendar(returns: pd.Series) -> dict[str, float]:
-    months, years = calendar_returns(returns, "month"), calendar_returns(returns, "year")
-    found = {"positive_months": float((months > 0.0).mean())}
-    extremes = {"month": months, "year": years}
-    extremes |= {f"{length}_months": window.dropna() for length, window in rolling_returns(returns).items()}
-    for name, series in extremes.items():
-        if len(series):
-            found |= {f"best_{name}": float(series.max()), f"worst_{name}": float(series.min())}
+    changes = calendar_changes(returns)
+    found = {"positive_months": float((changes["month"] > 0.0).mean())}
+    for name, values in changes.items():
+        if len(values):
+            found |= {f"best_{name}": float(values.max()), f"worst_{name}": float(values.min())}
     return found
 
 

@@ -17,8 +17,10 @@ from outsample.errors import ConfigError, DataInvalid
 from outsample.metrics.falls import drawdown_places
 from outsample.metrics.values import wealth
 
-__all__ = ["calendar_returns", "drawdowns", "monthly_table", "rolling_returns"]
+__all__ = ["WINDOWS", "calendar_changes", "calendar_returns", "drawdowns", "monthly_table", "rolling_returns"]
 
+# Calendar months of rolling returns.
+WINDOWS = (6, 12, 36)
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -101,15 +103,32 @@ def calendar_returns(returns: pd.Series, period: str = "month") -> pd.Series:
     check_choice("period", period, ("month", "year"))
     months, equity = _month_ends(returns)
     if period == "year":
-        last = np.append(months[1:] // 12 != months[:-1] // 12, True)[: len(months)]
-        months, equity = months[last], equity[last]
-    before = np.append(1.0, equity)[: len(equity)]
-    change = np.divide(equity, before, out=np.ones(len(equity)), where=before > 0.0) - 1.0
+        months, equity = _year_ends(months, equity)
     ordinals = months // 12 - 1970 if period == "year" else months - 1970 * 12
-    return pd.Series(change, index=_periods(ordinals, "Y" if period == "year" else "M"), name="return")
+    return pd.Series(_changes(equity), index=_periods(ordinals, "Y" if period == "year" else "M"), name="return")
 
 
-def rolling_returns(returns: pd.Series, months: Sequence[int] = (6, 12, 36)) -> pd.DataFrame:
+def _year_ends(months: np.ndarray, equity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    last = np.append(months[1:] // 12 != months[:-1] // 12, True)[: len(months)]
+    return months[last], equity[last]
+
+
+def _changes(equity: np.ndarray) -> np.ndarray:
+    """Relative change of each value to the one before; the first to 1, 0 after a value of 0."""
+    before = np.append(1.0, equity)[: len(equity)]
+    change: np.ndarray = np.divide(equity, before, out=np.ones(len(equity)), where=before > 0.0) - 1.0
+    return change
+
+
+def calendar_changes(returns: pd.Series) -> dict[str, np.ndarray]:
+    """Return the values of `calendar_returns` by month and year and of the full windows of `rolling_returns`."""
+    months, equity = _month_ends(returns)
+    found = {"month": _changes(equity), "year": _changes(_year_ends(months, equity)[1])}
+    rolled = {length: _rolled(months, equity, length) for length in WINDOWS}
+    return found | {f"{length}_months": window[~np.isnan(window)] for length, window in rolled.items()}
+
+
+def rolling_returns(returns: pd.Series, months: Sequence[int] = WINDOWS) -> pd.DataFrame:
     """Return, at each month with data, the return over the last 6, 12, 36 calendar months.
 
     Parameters
@@ -138,15 +157,16 @@ def rolling_returns(returns: pd.Series, months: Sequence[int] = (6, 12, 36)) -> 
     keys, equity = _month_ends(returns)
     if any(isinstance(length, bool) or int(length) != length or length < 1 for length in months):
         raise ConfigError(f"months must be whole numbers >= 1. Got {list(months)!r}.")
-    found = {}
-    for length in months:
-        # Equity at the end of the month before the window; before the first month it is the capital.
-        starts = np.searchsorted(keys, keys - int(length), side="right") - 1
-        before = np.where(starts >= 0, equity[starts], 1.0) if len(keys) else equity
-        change = np.divide(equity, before, out=np.ones(len(equity)), where=before > 0.0) - 1.0
-        full = keys - keys[:1].sum() + 1 >= int(length)
-        found[int(length)] = np.where(full, change, np.nan)
+    found = {int(length): _rolled(keys, equity, int(length)) for length in months}
     return pd.DataFrame(found, index=_periods(keys - 1970 * 12, "M"))
+
+
+def _rolled(keys: np.ndarray, equity: np.ndarray, length: int) -> np.ndarray:
+    # Equity at the end of the month before the window; before the first month it is the capital.
+    starts = np.searchsorted(keys, keys - length, side="right") - 1
+    before = np.where(starts >= 0, equity[starts], 1.0) if len(keys) else equity
+    change = np.divide(equity, before, out=np.ones(len(equity)), where=before > 0.0) - 1.0
+    return np.where(keys - keys[:1].sum() + 1 >= length, change, np.nan)
 
 
 def _periods(ordinals: np.ndarray, frequency: str) -> pd.PeriodIndex:

@@ -14,8 +14,10 @@ import pandas as pd
 
 from outsample.errors import DataInvalid
 
-__all__ = ["TRADE_STATISTICS", "by_exit_reason", "by_side", "trade_metrics", "trade_sides"]
+__all__ = ["MEASURED_COLUMNS", "TRADE_STATISTICS", "by_exit_reason", "by_side", "trade_metrics", "trade_sides"]
 
+# What `trade_metrics` reads of a table.
+MEASURED_COLUMNS = ("pnl", "bars", "return_net", "mae", "mfe", "side")
 TRADE_STATISTICS = (
     "win_rate",
     "payoff",
