@@ -72,5 +72,5 @@ def test_notebooks_are_committed_clean(path):
         assert cell.get("outputs", []) == []
         assert cell.get("execution_count") is None
         assert isinstance(cell["source"], list)
-    assert set(made["metadata"]) <= {"kernelspec", "language_info", "title"}
+    assert set(made["metadata"]) <= {"kernelspec", "language_info", "title", "voila"}
     assert not re.search(r"/home/|/root/|/tmp/|C:\\\\", text)
