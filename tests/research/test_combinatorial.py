@@ -151,7 +151,7 @@ def test_test_bars_never_decide_their_own_choice(data, run):
         for one in run.sweep.combinations:
             returns = one.run.returns.copy()
             returns[choice.split.test] = random.normal(0, 0.1, len(choice.split.test))
-            others.append(dataclasses.replace(one, run=dataclasses.replace(one.run, returns=returns)))
+            others.append(dataclasses.replace(one, run=dataclasses.replace(one.run, row=returns)))
         changed = dataclasses.replace(run.sweep, combinations=tuple(others))
         place, value = choose_rows(changed, choice.split.train, 0)
         assert others[place].params == choice.chosen.params

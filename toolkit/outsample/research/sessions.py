@@ -141,17 +141,17 @@ class _Work:
             return
         try:
             with _session(self._request) as session, concurrent.futures.ThreadPoolExecutor(1) as beside:
-                before: tuple[int, concurrent.futures.Future[list[Done]]] | None = None
+                before: concurrent.futures.Future[None] | None = None
                 while (taken := self._take()) is not None:
                     if cancel is not None and cancel.is_set():
                         raise errors.SandboxCancelled("The sweep was cancelled.")
                     executions = session.series(self._sets[taken], cancel=cancel)
                     self._note(sum(one.wall_seconds for one in executions) / len(executions))
                     if before is not None:
-                        self._add(before[0], before[1].result())
-                    before = taken.start, beside.submit(_done, self._request, executions)
+                        before.result()  # no more than one share waits, and its error ends the work
+                    before = beside.submit(self._add, taken.start, executions)
                 if before is not None:
-                    self._add(before[0], before[1].result())
+                    before.result()
         finally:
             self._begun.set()
 
@@ -182,7 +182,8 @@ class _Work:
         if again:
             self._begun.set()
 
-    def _add(self, first: int, done: list[Done]) -> None:
+    def _add(self, first: int, executions: Sequence[ExecutionResult]) -> None:
+        done = _done(self._request, executions)
         with self._lock:
             kept = []
             for one in done:
