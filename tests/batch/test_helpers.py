@@ -1,5 +1,6 @@
 """Helpers of a batch: the same outcome as in this process, whatever happens to them, and an end."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from outsample import api
 from outsample.batch import run_many
 from outsample.batch.helpers import Helper, HelperGone, Helpers, SharedEvaluation
 from outsample.data import load
-from outsample.errors import DataMissing, StrategyError
+from outsample.errors import StrategyError
 from outsample.pipeline import evaluate, execute
 
 SOURCE = "close = data.get('close')\nposition = close.average({}) > close.average(20)\n"
@@ -38,6 +39,15 @@ def ready(helper, seconds=120.0):
         assert time.monotonic() < end
         time.sleep(0.02)
     return helper
+
+
+def borrowed(helpers, seconds=120.0):
+    """Wait until one of the helpers is ready, and borrow it."""
+    end = time.monotonic() + seconds
+    while (found := helpers.borrow()) is None:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return found
 
 
 @pytest.fixture
@@ -67,32 +77,51 @@ def test_dataset_of_each_request_is_the_one_used(helper, data):
         assert helper.evaluate(request, execution).canonical_bytes == evaluate(request, execution).canonical_bytes
 
 
-def test_error_of_a_helper_is_the_error(helper, data):
-    """What evaluation refuses is refused with the same type and text."""
+def test_an_error_is_met_in_this_process(data):
+    """What evaluation refuses is no outcome of a helper: it is raised here, and the helper serves the next one."""
+    helpers = Helpers()
+    helpers.want(1)
+    helper = borrowed(helpers)
     request, execution = asked(data, alpha="rank")
+    assert helper.evaluate(request, execution) is None
+    helpers.give_back(helper, usable=True)
+    shared = SharedEvaluation(total=2, count=1, helpers=helpers)
+    with pytest.raises(StrategyError) as away:
+        shared(request, execution)
     with pytest.raises(StrategyError) as here:
         evaluate(request, execution)
-    with pytest.raises(StrategyError) as away:
-        helper.evaluate(request, execution)
     assert (away.value.message, away.value.hint) == (here.value.message, here.value.hint)
-    assert not isinstance(away.value, DataMissing)
+    assert borrowed(helpers) is helper
+    helpers.close()
+
+
+def test_what_only_this_process_has_is_evaluated_here(helper, data, monkeypatch):
+    """An engine from a folder of this process's own path is not in the helper: no error, the outcome is ours."""
+    from outsample import pipeline
+
+    request, execution = asked(data)
+    unknown = dataclasses.replace(request, engine="house-engine")
+    assert helper.evaluate(unknown, execution) is None
+    helpers = Helpers()
+    helpers._all.append(helper)
+    expected = evaluate(request, execution)
+    monkeypatch.setattr(pipeline, "evaluate", lambda *_: expected)
+    assert SharedEvaluation(total=1, count=1, helpers=helpers)(unknown, execution) is expected
 
 
 def test_killed_helper_costs_nothing_but_time(data):
     """A helper that was killed is seen, buried, and the strategy is evaluated here."""
     helpers = Helpers()
     helpers.want(1)
-    borrowed = None
-    while borrowed is None:
-        borrowed = helpers.borrow()
-    os.kill(borrowed.process, signal.SIGKILL)
+    helper = borrowed(helpers)
+    os.kill(helper.process, signal.SIGKILL)
     request, execution = asked(data)
     with pytest.raises(HelperGone):
-        borrowed.evaluate(request, execution)
-    helpers.give_back(borrowed, usable=False)
+        helper.evaluate(request, execution)
+    helpers.give_back(helper, usable=False)
     shared = SharedEvaluation(total=1, count=1, helpers=helpers)
     assert shared(request, execution).canonical_bytes == evaluate(request, execution).canonical_bytes
-    assert not psutil.pid_exists(borrowed.process)
+    assert not psutil.pid_exists(helper.process)
     helpers.close()
 
 
@@ -100,12 +129,10 @@ def test_helper_killed_while_it_is_borrowed(data):
     """Killed between two strategies, it is replaced by this process in the same call."""
     helpers = Helpers()
     helpers.want(1)
-    borrowed = None
-    while borrowed is None:
-        borrowed = helpers.borrow()
-    helpers.give_back(borrowed, usable=True)
-    os.kill(borrowed.process, signal.SIGSTOP)  # seen as alive when it is borrowed
-    os.kill(borrowed.process, signal.SIGKILL)
+    helper = borrowed(helpers)
+    helpers.give_back(helper, usable=True)
+    os.kill(helper.process, signal.SIGSTOP)  # seen as alive when it is borrowed
+    os.kill(helper.process, signal.SIGKILL)
     request, execution = asked(data)
     shared = SharedEvaluation(total=1, count=1, helpers=helpers)
     assert shared(request, execution).canonical_bytes == evaluate(request, execution).canonical_bytes
@@ -125,13 +152,11 @@ def test_close_leaves_no_process_and_no_descriptor(data):
     before = psutil.Process().num_fds()
     helpers = Helpers()
     helpers.want(1)
-    borrowed = None
-    while borrowed is None:
-        borrowed = helpers.borrow()
-    helpers.give_back(borrowed, usable=True)
+    helper = borrowed(helpers)
+    helpers.give_back(helper, usable=True)
     helpers.close()
     helpers.close()
-    assert not psutil.pid_exists(borrowed.process)
+    assert not psutil.pid_exists(helper.process)
     assert psutil.Process().num_fds() <= before
 
 

@@ -1,13 +1,11 @@
 """`run_many`: every strategy has its row, in the order of the input, whatever happens to the others."""
 
-import gc
 import json
 import math
 import time
 import tracemalloc
 
 import jsonschema
-import psutil
 import pytest
 
 from outsample import errors
@@ -17,7 +15,6 @@ from outsample.config import SandboxPolicy
 from outsample.data import load
 from outsample.model import ErrorCategory, ExecutionResult, Status, SuccessLevel, Verdict
 from outsample.pipeline import execute
-from scale import SCALE
 
 CROSS = "fast = 5\nclose = data.get('close')\nposition = close.average(fast) > close.average(20)\n"
 SOURCES = [
@@ -293,27 +290,6 @@ def test_memory_stays_constant(data):
         assert sizes[1] - sizes[0] < 50 * 20_000
     finally:
         tracemalloc.stop()
-
-
-@pytest.mark.slow
-def test_memory_of_the_process_stays_constant_over_many_strategies(data):
-    """A hundred small strategies times SCALE (a thousand at 10): the second half adds nothing to the process."""
-    process, count, sizes = psutil.Process(), 100 * SCALE, []
-    sources = [CROSS.replace("5", str(5 + n % 13)) + f"tag = {n}\n" for n in range(count + 60)]
-    run_many(sources[count:], data, store=False, lookahead=False, parallel=2)
-
-    def note(finished):
-        if finished.done % (count // 4) == 0:
-            gc.collect()
-            sizes.append((process.memory_info().rss, len(process.children(recursive=True)), process.num_fds()))
-
-    report = run_many(sources[:count], data, store=False, lookahead=False, parallel=2, on_result=note)
-    assert report.summary["executed"] == count
-    memory, children, files = zip(*sizes, strict=True)
-    # Rows are kept: 20 kB each is more than they take.
-    assert memory[-1] - memory[1] < 20_000 * count + 8 * 2**20
-    assert max(children) <= 6
-    assert max(files) - min(files) <= 16
 
 
 def test_what_a_thread_raises_ends_the_pool():

@@ -13,10 +13,11 @@ from outsample.engine import sim
 
 @pytest.mark.parametrize("workload", [*WORKLOADS, *GROWTH.values()], ids=lambda workload: workload.key)
 def test_a_workload_runs(workload):
-    """A workload prepares, runs, gives the same again, and can say its figure."""
+    """A workload prepares, runs, gives the same again, and can say its figure and what is not measured of it."""
     run = workload.prepare(0.01)
     first, second = run(), run()
     assert workload.says is None or np.isfinite(workload.says(first))
+    assert workload.beside is None or workload.beside(first) >= 0.0
     if isinstance(first, tuple):
         for one, two in zip(first, second, strict=True):
             if hasattr(one, "equals"):

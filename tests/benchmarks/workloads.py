@@ -155,7 +155,7 @@ def _sweep_python(scale):
 
     def run():
         found = sweep(SLOW, data, grid, n_jobs=1, store=False, fee_ratio=0.001)
-        return found.table, found.runs
+        return found.table, found.runs, _left_out(found.runs, found.lookahead)
 
     return run
 

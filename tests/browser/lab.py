@@ -299,3 +299,27 @@ def launch(play):
 def cell(page, place: int):
     """Return the outputs of a cell, by its place."""
     return page.locator(".jp-Notebook > .jp-Cell, .jp-WindowedPanel-viewport > .jp-Cell").nth(place)
+
+
+def widget_at(page, place: int):
+    """The widget at a place of the page."""
+    return page.locator(".osw").nth(place)
+
+
+def stage_of(page, place: int):
+    """The drawing of the widget at a place, in view and at rest."""
+    stage = widget_at(page, place).locator(".osw-stage").first
+    stage.scroll_into_view_if_needed()
+    settled(page)
+    return stage
+
+
+def until(node, condition: str, arg=None, seconds: float = 90.0) -> None:
+    """Wait until `condition`, a function of the element in JavaScript, holds."""
+    handle = node.element_handle()
+    node.page.wait_for_function(f"([node, arg]) => ({condition})(node, arg)", arg=[handle, arg], timeout=seconds * 1000)
+
+
+def says(node, text: str, seconds: float = 90.0) -> None:
+    """Wait until an element contains a text."""
+    until(node, "(node, text) => node.innerText.includes(text)", text, seconds)

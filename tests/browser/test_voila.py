@@ -9,7 +9,20 @@ import pytest
 
 import outsample
 from browser.full_store import JOBS, RUNS, SOURCE, fill
-from browser.lab import FAINT, complaints, foreign, plain_voila, settled, violations, watched, write_notebook
+from browser.lab import (
+    FAINT,
+    complaints,
+    foreign,
+    plain_voila,
+    says,
+    settled,
+    stage_of,
+    until,
+    violations,
+    watched,
+    widget_at,
+    write_notebook,
+)
 from outsample.golden import record_golden
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -91,33 +104,12 @@ def page(chromium, served):
     tab.close()
 
 
-def _widget(page, place):
-    return page.locator(".osw").nth(place)
-
-
-def _stage(page, place):
-    stage = _widget(page, place).locator(".osw-stage").first
-    stage.scroll_into_view_if_needed()
-    settled(page)
-    return stage
-
-
-def _until(node, condition, arg=None):
-    """Wait until `condition`, a function of the element in JavaScript, holds."""
-    handle = node.element_handle()
-    node.page.wait_for_function(f"([node, arg]) => ({condition})(node, arg)", arg=[handle, arg], timeout=WAIT)
-
-
-def _says(node, text):
-    _until(node, "(node, text) => node.innerText.includes(text)", text)
-
-
 def _changes(widget, place, act):
     """Do something, and wait until the text at a place of the widget is another; returns it."""
     before = widget.locator(place).inner_text()
     act()
     # The element itself may be another by then.
-    _until(
+    until(
         widget,
         "(node, [place, before]) => ![undefined, before].includes(node.querySelector(place)?.innerText)",
         [place, before],
@@ -132,28 +124,28 @@ def test_every_widget_is_rendered_in_voila(page):
     )
     assert page.locator(".os-twin").count() == WIDGETS
     assert page.evaluate(CUT) == []
-    assert _widget(page, RUNS_TABLE).locator("tbody tr").count() == RUNS
-    assert _widget(page, JOBS_TABLE).locator("tbody tr").count() == JOBS
+    assert widget_at(page, RUNS_TABLE).locator("tbody tr").count() == RUNS
+    assert widget_at(page, JOBS_TABLE).locator("tbody tr").count() == JOBS
     for place in range(GONE_RUNS):
-        assert _widget(page, place).locator(".osw-alert:visible").count() == 0
+        assert widget_at(page, place).locator(".osw-alert:visible").count() == 0
 
 
 def test_widgets_are_driven_by_mouse_in_voila(page):
     """Zoom, select a range, drag a slider, click a day, choose a distribution and a window."""
-    stage = _stage(page, CHART)
+    stage = stage_of(page, CHART)
     stage.focus()  # which may scroll
     box, whole = stage.bounding_box(), stage.evaluate("stage => stage.osPlot.view")
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
     page.mouse.wheel(0, -300)
-    _until(stage, "(stage, old) => stage.osPlot.view[1] - stage.osPlot.view[0] < 0.9 * (old[1] - old[0])", whole)
+    until(stage, "(stage, old) => stage.osPlot.view[1] - stage.osPlot.view[0] < 0.9 * (old[1] - old[0])", whole)
     page.keyboard.down("Shift")
     page.mouse.down()
     page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 60, steps=6)
     page.mouse.up()
     page.keyboard.up("Shift")
-    _says(_widget(page, CHART), "bars, net of costs")
+    says(widget_at(page, CHART), "bars, net of costs")
 
-    widget, stage = _widget(page, EXPLORE), _stage(page, EXPLORE)
+    widget, stage = widget_at(page, EXPLORE), stage_of(page, EXPLORE)
     last = "stage => Array.from(stage.osPlot.panels[0].lines.at(-1).y.slice(-1))"
     equity, metrics = stage.evaluate(last), widget.locator("table").inner_text()
     slider = widget.locator("input[type=range]").first
@@ -163,65 +155,65 @@ def test_widgets_are_driven_by_mouse_in_voila(page):
     page.mouse.down()
     page.mouse.move(box["x"] + 0.8 * box["width"], height, steps=8)
     page.mouse.up()
-    _says(widget.locator("[role=status]").first, f"fast={slider.input_value()},")
+    says(widget.locator("[role=status]").first, f"fast={slider.input_value()},")
     assert stage.evaluate(last) != equity
     assert widget.locator("table").inner_text() != metrics
 
-    widget, stage = _widget(page, DAYS), _stage(page, DAYS)
+    widget, stage = widget_at(page, DAYS), stage_of(page, DAYS)
     box = stage.bounding_box()
     first = _changes(widget, "caption", lambda: page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 60))
     assert _changes(widget, "caption", widget.get_by_role("button", name="Day after").click) > first
 
-    stage = _stage(page, FAN)
+    stage = stage_of(page, FAN)
     stage.hover(position={"x": 300, "y": 60})
-    _says(_widget(page, FAN).locator(".osw-readout"), "median")
-    _widget(page, FOLDS).locator("g[role=button]").first.click()
-    _says(_widget(page, FOLDS), "Window 1: chose")
+    says(widget_at(page, FAN).locator(".osw-readout"), "median")
+    widget_at(page, FOLDS).locator("g[role=button]").first.click()
+    says(widget_at(page, FOLDS), "Window 1: chose")
 
 
 def test_widgets_are_driven_by_keyboard_in_voila(page):
     """The same without a mouse; and a waiting job among fifty is cancelled."""
-    widget, stage = _widget(page, CHART), _stage(page, CHART)
+    widget, stage = widget_at(page, CHART), stage_of(page, CHART)
     stage.focus()
     for key in ("0", "Home", "ArrowRight"):
         page.keyboard.press(key)
     assert "growth 1.000" in widget.locator("[aria-live]").first.inner_text()
 
-    widget = _widget(page, EXPLORE)
+    widget = widget_at(page, EXPLORE)
     widget.get_by_role("button", name="Pin this").focus()
     page.keyboard.press("Enter")
     slider = widget.locator("input[type=range]").nth(1)
     old = int(slider.input_value())
     slider.focus()
     page.keyboard.press("ArrowLeft")
-    _says(widget.locator("[role=status]").first, f"slow={old - 1}")
+    says(widget.locator("[role=status]").first, f"slow={old - 1}")
     assert widget.locator("thead th").count() == 3
 
-    _stage(page, DAYS).focus()
+    stage_of(page, DAYS).focus()
     page.keyboard.press("Home")
-    _changes(_widget(page, DAYS), "caption", lambda: page.keyboard.press("Enter"))
+    _changes(widget_at(page, DAYS), "caption", lambda: page.keyboard.press("Enter"))
 
-    widget = _widget(page, FAN)
+    widget = widget_at(page, FAN)
     log = widget.get_by_role("button", name="Log scale")
-    _stage(page, FAN).focus()
+    stage_of(page, FAN).focus()
     page.keyboard.press("l")
     assert log.get_attribute("aria-pressed") == "true"
     widget.get_by_role("combobox", name="Statistic").focus()
     _changes(widget, "figcaption", lambda: page.keyboard.press("ArrowDown"))
 
-    bar = _widget(page, FOLDS).locator("g[role=button]").last
+    bar = widget_at(page, FOLDS).locator("g[role=button]").last
     bar.focus()
     page.keyboard.press("Enter")
-    _until(bar, "node => node.getAttribute('aria-pressed') === 'true'")
-    assert _widget(page, FOLDS).locator("td", has_text="(chosen)").count() == 2
+    until(bar, "node => node.getAttribute('aria-pressed') === 'true'")
+    assert widget_at(page, FOLDS).locator("td", has_text="(chosen)").count() == 2
 
-    widget = _widget(page, JOBS_TABLE)
+    widget = widget_at(page, JOBS_TABLE)
     widget.get_by_label("Status").select_option("pending")
     row = widget.locator("tbody tr").first
     name = row.locator("td").nth(1).inner_text()
     row.get_by_role("button", name="Cancel").focus()
     page.keyboard.press("Enter")
-    _says(widget.locator("[role=status]").last, f"{name}, backtest")
+    says(widget.locator("[role=status]").last, f"{name}, backtest")
     widget.get_by_label("Status").select_option("")
     row = widget.locator("tbody tr", has_text=name)
     row.get_by_text("cancelled", exact=True).first.wait_for(timeout=WAIT)
@@ -229,7 +221,7 @@ def test_widgets_are_driven_by_keyboard_in_voila(page):
 
 def test_runs_are_sorted_filtered_and_compared_by_keyboard(page):
     """By header, by text; two are selected and laid over each other."""
-    widget = _widget(page, RUNS_TABLE)
+    widget = widget_at(page, RUNS_TABLE)
     header = widget.locator("th", has_text="Sharpe")
     header.get_by_role("button").focus()
     page.keyboard.press("Enter")
@@ -243,45 +235,45 @@ def test_runs_are_sorted_filtered_and_compared_by_keyboard(page):
         page.keyboard.press("Space")
     widget.get_by_role("button", name="Compare selected (2)").focus()
     page.keyboard.press("Enter")
-    _says(widget, "paired block bootstrap")
+    says(widget, "paired block bootstrap")
     assert widget.locator(".osw-stage").count() == 1
 
 
 def test_a_golden_result_is_accepted_with_a_reason_by_keyboard(page):
     """Checked, its reason typed, accepted; then it is the same."""
-    widget = _widget(page, GOLDEN)
+    widget = widget_at(page, GOLDEN)
     check = widget.get_by_role("button", name="Check cross")
     check.focus()
     page.keyboard.press("Enter")
-    _says(widget, "cross: DRIFTED")
+    says(widget, "cross: DRIFTED")
     widget.get_by_label("Reason").focus()
     page.keyboard.type("a shorter average")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    _says(widget, "is accepted by")
+    says(widget, "is accepted by")
     check.focus()
     page.keyboard.press("Enter")
-    _says(widget, "cross: SAME")
+    says(widget, "cross: SAME")
 
 
 def test_what_goes_wrong_is_read_in_the_widget(page):
     """A date without a bar, a golden that was removed, a store that is gone: text where it happened."""
-    days = _widget(page, DAYS)
+    days = widget_at(page, DAYS)
     days.get_by_label("Day", exact=True).fill("1990-01-01")
-    _says(days.locator(".osw-alert"), "The first bar is")
+    says(days.locator(".osw-alert"), "The first bar is")
     days.get_by_role("button", name="Day after").click()
     days.locator(".osw-alert").wait_for(state="hidden", timeout=WAIT)
-    goldens = _widget(page, GOLDEN)
+    goldens = widget_at(page, GOLDEN)
     goldens.get_by_role("button", name="Check taken").click()
-    _says(goldens, "taken: DRIFTED")
+    says(goldens, "taken: DRIFTED")
     (page.folder / "golden" / "taken.json").unlink()
     goldens.get_by_label("Reason").fill("too late")
     goldens.get_by_role("button", name="Accept as the new golden").click()
-    _says(goldens.locator(".osw-alert"), "taken.json cannot be read")
-    table = _widget(page, GONE_RUNS)
+    says(goldens.locator(".osw-alert"), "taken.json cannot be read")
+    table = widget_at(page, GONE_RUNS)
     table.get_by_role("button", name="Refresh").click()
-    _says(table.locator(".osw-alert"), "is closed")
-    _says(_widget(page, GONE_JOBS).locator(".osw-alert"), "is closed")
+    says(table.locator(".osw-alert"), "is closed")
+    says(widget_at(page, GONE_JOBS).locator(".osw-alert"), "is closed")
 
 
 # A model that answers when told to, and the errors that a widget would show.
@@ -321,7 +313,7 @@ def _looked_at(page, pictures, theme):
         assert page.evaluate(CUT) == []
         for place, widget in enumerate(page.locator(".osw").all()):
             assert widget.evaluate("one => one.scrollWidth <= one.clientWidth + 1"), (theme, width, place)
-        _widget(page, CHART).scroll_into_view_if_needed()
+        widget_at(page, CHART).scroll_into_view_if_needed()
         page.screenshot(path=str(pictures / f"voila-{theme}-{width}.png"))
         if theme != "high-contrast":  # there the system puts its colours behind the text
             assert page.evaluate(FAINT) == []

@@ -13,11 +13,15 @@ from browser.lab import (
     foreign,
     open_notebook,
     run_all,
+    says,
     set_theme,
     settled,
     shut_kernel,
+    stage_of,
+    until,
     violations,
     watched,
+    widget_at,
     write_notebook,
 )
 
@@ -94,30 +98,8 @@ def page(chromium, lab):
     tab.close()
 
 
-def _widget(page, place):
-    return page.locator(".osw").nth(place)
-
-
-def _stage(page, place):
-    stage = _widget(page, place).locator(".osw-stage").first
-    stage.scroll_into_view_if_needed()
-    settled(page)
-    return stage
-
-
 def _view(stage):
     return stage.evaluate("stage => stage.osPlot.view")
-
-
-def _until(node, condition, arg=None, seconds=10.0):
-    """Wait until `condition`, a function of the element in JavaScript, holds."""
-    handle = node.element_handle()
-    node.page.wait_for_function(f"([node, arg]) => ({condition})(node, arg)", arg=[handle, arg], timeout=seconds * 1000)
-
-
-def _says(node, text, seconds=10.0):
-    """Wait until an element contains a text."""
-    _until(node, "(node, text) => node.innerText.includes(text)", text, seconds)
 
 
 def _drag(page, stage, start, end, keys=()):
@@ -139,37 +121,37 @@ def test_every_widget_stands_alone_and_hides_its_twin(page):
         "() => [...document.querySelectorAll('.os-twin')].every(one => getComputedStyle(one).display === 'none')"
     )
     assert page.locator(".osw-alert:visible").count() == 0
-    assert _widget(page, RUNS_TABLE).locator("tbody tr").count() == RUNS
-    assert _widget(page, JOBS_TABLE).locator("tbody tr").count() == JOBS
+    assert widget_at(page, RUNS_TABLE).locator("tbody tr").count() == RUNS
+    assert widget_at(page, JOBS_TABLE).locator("tbody tr").count() == JOBS
 
 
 def test_a_chart_zooms_pans_and_measures_by_mouse(page):
     """Wheel, drag, and drag with shift; the metrics of the range come from Python."""
-    stage = _stage(page, CHART)
+    stage = stage_of(page, CHART)
     whole = _view(stage)
     stage.focus()
     box = stage.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
     page.mouse.wheel(0, -300)
     span = "stage.osPlot.view[1] - stage.osPlot.view[0]"
-    _until(stage, f"(stage, whole) => {span} < 0.9 * (whole[1] - whole[0])", whole)
+    until(stage, f"(stage, whole) => {span} < 0.9 * (whole[1] - whole[0])", whole)
     zoomed = _view(stage)
     _drag(page, stage, 0.6, 0.4)
-    _until(stage, "(stage, before) => stage.osPlot.view[0] > before[0]", zoomed)
+    until(stage, "(stage, before) => stage.osPlot.view[0] > before[0]", zoomed)
     moved = _view(stage)
     assert moved[1] - moved[0] == pytest.approx(zoomed[1] - zoomed[0])
     _drag(page, stage, 0.3, 0.7, keys=["Shift"])
-    table = _widget(page, CHART).locator("table")
+    table = widget_at(page, CHART).locator("table")
     table.wait_for(timeout=10_000)
     assert "Sharpe ratio" in table.inner_text()
     assert "net of costs" in table.inner_text()
-    assert "drawdown" in _widget(page, CHART).locator(".osw-readout").inner_text()
+    assert "drawdown" in widget_at(page, CHART).locator(".osw-readout").inner_text()
 
 
 def test_a_chart_is_used_by_keyboard(page):
     """Reset, crosshair with spoken values, zoom, range, log scale, clear."""
-    stage = _stage(page, CHART)
-    widget = _widget(page, CHART)
+    stage = stage_of(page, CHART)
+    widget = widget_at(page, CHART)
     stage.focus()
     for key in ("0", "Home", "ArrowRight"):
         page.keyboard.press(key)
@@ -177,9 +159,9 @@ def test_a_chart_is_used_by_keyboard(page):
     before = _view(stage)
     for key in ("+", "+", "End"):
         page.keyboard.press(key)
-    _until(stage, "(stage, old) => stage.osPlot.view[1] - stage.osPlot.view[0] < 0.6 * (old[1] - old[0])", before)
+    until(stage, "(stage, old) => stage.osPlot.view[1] - stage.osPlot.view[0] < 0.6 * (old[1] - old[0])", before)
     page.keyboard.press("Escape")
-    _until(widget, "node => !node.querySelector('table')")
+    until(widget, "node => !node.querySelector('table')")
     for _ in range(5):
         page.keyboard.press("Control+Shift+ArrowLeft")
     widget.locator("table caption", has_text="bars, net of costs").wait_for(timeout=10_000)
@@ -190,16 +172,16 @@ def test_a_chart_is_used_by_keyboard(page):
     assert pressed.get_attribute("aria-pressed") != was
     page.keyboard.press("l")
     page.keyboard.press("Escape")
-    _until(widget, "node => !node.querySelector('table')")
+    until(widget, "node => !node.querySelector('table')")
     page.keyboard.press("0")
     widget.get_by_label("Price of").select_option(index=2)
     symbol = widget.get_by_label("Price of").input_value()
-    _until(stage, "(stage, name) => stage.osPlot.panels[3].title.startsWith(`Price of ${name}`)", symbol)
+    until(stage, "(stage, name) => stage.osPlot.panels[3].title.startsWith(`Price of ${name}`)", symbol)
 
 
 def test_fifty_thousand_bars_are_drawn_with_two_points_per_pixel(page, noted):
     """Five lines: at most two points per pixel and line; the median redraw is kept and guarded."""
-    stage = _stage(page, BIG)
+    stage = stage_of(page, BIG)
     stage.focus()
     page.keyboard.press("0")
     settled(page)
@@ -228,8 +210,8 @@ def test_fifty_thousand_bars_are_drawn_with_two_points_per_pixel(page, noted):
 
 def test_dragging_a_slider_redraws_equity_and_metrics(page, noted):
     """Answers come while the slider moves; the last one shown is the slider's value, never an older one."""
-    widget = _widget(page, EXPLORE)
-    stage = _stage(page, EXPLORE)
+    widget = widget_at(page, EXPLORE)
+    stage = stage_of(page, EXPLORE)
     before = stage.evaluate("stage => Array.from(stage.osPlot.panels[0].lines.at(-1).y.slice(-1))")
     metrics = widget.locator("table").inner_text()
     slider = widget.locator("input[type=range]").first
@@ -254,7 +236,7 @@ def test_dragging_a_slider_redraws_equity_and_metrics(page, noted):
         page.wait_for_timeout(30)  # the pace of a hand
     during = page.evaluate("() => window.shown.length")
     page.mouse.up()
-    _says(widget.locator("[role=status]").first, f"fast={slider.input_value()},")
+    says(widget.locator("[role=status]").first, f"fast={slider.input_value()},")
     shown = page.evaluate("() => window.shown")
     settings = [one[0] for one in shown]
     assert during >= 5
@@ -269,7 +251,7 @@ def test_dragging_a_slider_redraws_equity_and_metrics(page, noted):
 
 def test_an_explorer_is_used_by_keyboard_and_pins(page):
     """Arrow keys move the slider and not the notebook; a pinned variant stays; the parameters can be taken."""
-    widget = _widget(page, EXPLORE)
+    widget = widget_at(page, EXPLORE)
     slider = widget.locator("input[type=range]").nth(1)
     slider.focus()
     old = int(slider.input_value())
@@ -278,35 +260,35 @@ def test_an_explorer_is_used_by_keyboard_and_pins(page):
     for _ in range(10):
         page.keyboard.press("ArrowLeft")
     assert int(slider.input_value()) == old - 10
-    _says(widget.locator("[role=status]").first, f"slow={old - 10}")
+    says(widget.locator("[role=status]").first, f"slow={old - 10}")
     assert widget.locator("thead th").count() == 3
     widget.get_by_role("button", name="Use these").focus()
     page.keyboard.press("Enter")
-    _says(widget.locator("output"), f"slow={old - 10}")
+    says(widget.locator("output"), f"slow={old - 10}")
 
 
 def test_an_explorer_survives_a_strategy_that_hangs(page):
     """The limit ends it, the widget says so, and the next setting is answered."""
-    widget = _widget(page, EXPLORE)
+    widget = widget_at(page, EXPLORE)
     box = widget.locator("input[type=checkbox]")
     box.check()
     widget.locator(".osw-alert").wait_for(state="visible", timeout=20_000)
     assert "limit is 2 s" in widget.locator(".osw-alert").inner_text()
     box.uncheck()
     widget.locator(".osw-alert").wait_for(state="hidden", timeout=20_000)
-    _says(widget.locator("[role=status]").first, "hang=False")
+    says(widget.locator("[role=status]").first, "hang=False")
 
 
 def test_a_day_is_explained_by_click_and_by_key(page):
     """The click asks for that date; the button and enter go on from there."""
-    widget = _widget(page, DAYS)
-    stage = _stage(page, DAYS)
+    widget = widget_at(page, DAYS)
+    stage = stage_of(page, DAYS)
     caption = widget.locator("caption")
 
     def next_caption(act):
         old = caption.inner_text()
         act()
-        _until(widget, "(node, old) => node.querySelector('caption').innerText !== old", old)
+        until(widget, "(node, old) => node.querySelector('caption').innerText !== old", old)
         return caption.inner_text()
 
     box = stage.bounding_box()
@@ -322,11 +304,11 @@ def test_a_day_is_explained_by_click_and_by_key(page):
 
 def test_distributions_and_windows_are_chosen_by_keyboard(page):
     """Another statistic is drawn; another window shows its two heat maps with the chosen cell."""
-    pick = _widget(page, FAN).get_by_role("combobox", name="Statistic")
+    pick = widget_at(page, FAN).get_by_role("combobox", name="Statistic")
     pick.focus()
     pick.select_option("Maximum drawdown")
-    _says(_widget(page, FAN).locator("figcaption"), "Maximum drawdown: actual")
-    widget = _widget(page, FOLDS)
+    says(widget_at(page, FAN).locator("figcaption"), "Maximum drawdown: actual")
+    widget = widget_at(page, FOLDS)
     bar = widget.locator("g[role=button]").first
     bar.focus()
     page.keyboard.press("Enter")
@@ -337,7 +319,7 @@ def test_distributions_and_windows_are_chosen_by_keyboard(page):
 
 def test_runs_are_sorted_filtered_and_compared(page):
     """By header, by text, and two of them laid over each other."""
-    widget = _widget(page, RUNS_TABLE)
+    widget = widget_at(page, RUNS_TABLE)
     widget.scroll_into_view_if_needed()
     header = widget.locator("th", has_text="Sharpe")
     header.get_by_role("button").focus()
@@ -363,13 +345,13 @@ def test_runs_are_sorted_filtered_and_compared(page):
 
 def test_errors_are_text_in_the_widget(page):
     """A range without bars, runs without files, a dataset that there is not: each is said where it happened."""
-    chart = _widget(page, CHART)
+    chart = widget_at(page, CHART)
     chart.get_by_label("Range from").fill("1990-01-01")
     chart.get_by_label("to", exact=True).fill("1990-02-01")
-    _says(chart.locator(".osw-alert"), "two are needed")
+    says(chart.locator(".osw-alert"), "two are needed")
     chart.get_by_role("button", name="Clear range").click()
     chart.locator(".osw-alert").wait_for(state="hidden", timeout=10_000)
-    table = _widget(page, RUNS_TABLE)
+    table = widget_at(page, RUNS_TABLE)
     table.get_by_label("Filter").fill("momentum 00")
     for place in range(2):
         table.locator("tbody input[type=checkbox]").nth(place).check()
@@ -382,23 +364,23 @@ def test_errors_are_text_in_the_widget(page):
         table.locator("tbody input[type=checkbox]").nth(place).check()
     table.get_by_role("button", name="Compare selected").click()
     table.locator(".osw-alert").wait_for(state="hidden", timeout=20_000)
-    form = _widget(page, FORM)
+    form = widget_at(page, FORM)
     form.get_by_text("No findings").wait_for(timeout=10_000)
     form.get_by_label("Dataset").fill("no such data")
     form.get_by_role("button", name="Send", exact=True).click()
-    _says(form.locator(".osw-alert"), "no such data")
-    _says(form.locator("[role=status]"), "Not sent.")
+    says(form.locator(".osw-alert"), "no such data")
+    says(form.locator("[role=status]"), "Not sent.")
 
 
 def test_a_waiting_job_is_cancelled_among_fifty(page):
     """The filter finds the waiting ones; the row says cancelled after its button was pressed."""
-    widget = _widget(page, JOBS_TABLE)
+    widget = widget_at(page, JOBS_TABLE)
     widget.get_by_label("Status").select_option("pending")
     row = widget.locator("tbody tr").first
     name = row.locator("td").nth(1).inner_text()
     row.get_by_role("button", name="Cancel").focus()
     page.keyboard.press("Enter")
-    _says(widget.locator("[role=status]").last, f"{name}, backtest")
+    says(widget.locator("[role=status]").last, f"{name}, backtest")
     widget.get_by_label("Status").select_option("")
     row = widget.locator("tbody tr", has_text=name)
     row.get_by_text("cancelled", exact=True).first.wait_for(timeout=10_000)
@@ -406,10 +388,10 @@ def test_a_waiting_job_is_cancelled_among_fifty(page):
 
 def test_a_running_job_is_cancelled_by_keyboard(page):
     """Sent by the form, seen to run, asked to stop, seen to be cancelled."""
-    form, table = _widget(page, FORM), _widget(page, FORM_JOBS)
+    form, table = widget_at(page, FORM), widget_at(page, FORM_JOBS)
     form.locator("textarea").fill("close = data.get('close')\nwhile True:\n    pass\nposition = close > 0\n")
     form.get_by_text("No findings").wait_for(timeout=10_000)
-    _until(form, "node => !node.querySelector('button[type=submit]').disabled")
+    until(form, "node => !node.querySelector('button[type=submit]').disabled")
     form.get_by_label("Name", exact=True).fill("endless")
     form.get_by_label("Dataset").fill("synthetic:4x300?seed=1")
     form.get_by_label("Backend").select_option("local")
@@ -424,15 +406,15 @@ def test_a_running_job_is_cancelled_by_keyboard(page):
 
 def test_a_golden_result_is_accepted_with_a_reason(page):
     """Its strategy has changed: the drift is shown, and accepted when a reason was typed."""
-    widget = _widget(page, GOLDEN)
+    widget = widget_at(page, GOLDEN)
     widget.get_by_role("button", name="Check cross").click()
-    _says(widget, "cross: DRIFTED", 30.0)
+    says(widget, "cross: DRIFTED", 30.0)
     assert widget.get_by_role("button", name="Accept as the new golden").is_disabled()
     widget.get_by_label("Reason").focus()
     page.keyboard.type("a shorter average")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    _says(widget, "is accepted by", 30.0)
+    says(widget, "is accepted by", 30.0)
 
 
 @pytest.mark.parametrize("theme", THEMES)

@@ -145,6 +145,12 @@ def test_tables_are_refused():
         m.measure(np.zeros((5, 2)))
 
 
+def test_trades_without_profits_are_refused():
+    """The column that is missing is named, also where other columns would do for a part of the metrics."""
+    with pytest.raises(DataInvalid, match="pnl"):
+        m.measure([0.01, -0.01] * 200, trades=pd.DataFrame({"bars": [3, 4], "open": [False, True]}))
+
+
 def test_nothing_has_empty_tables():
     """No returns: tables without rows, not errors."""
     empty = X.iloc[:0]

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from outsample import Dataset, load, monte_carlo, sim, sweep, walk_forward
-from outsample.errors import ConfigError
+from outsample.errors import ConfigError, SandboxCrashed
+from outsample.research import parallel
 from outsample.research.parallel import cluster, pmap, pmap_cancellable
 
 SOURCE = "fast = 10\nslow = 50\nclose = data.get('close')\nposition = close.average(fast) > close.average(slow)\n"
@@ -53,6 +54,41 @@ def test_a_cluster_that_does_not_answer_is_said():
     pytest.importorskip("distributed")
     with pytest.raises(ConfigError, match="scheduler"), cluster("nonsense://127.0.0.1:1"):
         pass
+
+
+class Cluster:
+    """A scheduler as its client sees it, with a number of workers."""
+
+    def __init__(self, workers):
+        self.workers = workers
+
+    def scheduler_info(self):
+        return {"workers": dict.fromkeys(range(self.workers))}
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_cluster_without_workers_is_waited_for_a_while(monkeypatch, seen):
+    """One that lost them is an error that names the item; one that never had any may still be starting."""
+    clock = [100.0]
+    monkeypatch.setattr(parallel.time, "monotonic", lambda: clock[0])
+    client = Cluster(workers=2 if seen else 0)
+    watch = parallel._Workers(client)
+    watch.check(3)
+    client.workers = 0
+    clock[0] += parallel._PATIENCE
+    watch.check(3)
+    clock[0] += 0.1
+    if not seen:
+        watch.check(3)
+        return
+    with pytest.raises(SandboxCrashed, match="Item 3 was lost: no worker is left") as found:
+        watch.check(3)
+    assert "Start workers" in found.value.hint
+    client.workers = 1
+    watch.check(3)
+    client.workers = 0
+    clock[0] += parallel._PATIENCE
+    watch.check(3)
 
 
 @pytest.mark.slow

@@ -12,29 +12,17 @@ import pytest
 import sqlalchemy as sa
 
 from outsample.errors import StoreError
-from outsample.store import Store, Trial
+from outsample.store import Store
 from outsample.testing import memory_store
 from outsample.trials import record_many
 from scale import SCALE
+from store.trials import trial as plain
 
 
 def trial(key="k", **changes):
     """A trial with something in every kind of column."""
-    values = {
-        "result_key": key,
-        "name": "s",
-        "dataset": "sample",
-        "snapshot_id": "x",
-        "family": "f",
-        "source": "a = 1",
-        "kind": "sweep",
-        "parameters": {"fast": 5, "名": [1, 2.5, None]},
-        "dataset_version_ids": {"close": "c"},
-        "sharpe": 1.0,
-        "sharpe_per_period": 0.06,
-        "n_returns": 252,
-    }
-    return Trial(**{**values, **changes})
+    rare = {"kind": "sweep", "parameters": {"fast": 5, "名": [1, 2.5, None]}, "dataset_version_ids": {"close": "c"}}
+    return plain(key, **{**rare, **changes})
 
 
 def several():

@@ -7,22 +7,8 @@ import threading
 import pytest
 
 from outsample.errors import ConfigError, StoreError
-from outsample.store import Store, Trial
-
-
-def trial(key="k1", **changes):
-    values = {
-        "result_key": key,
-        "name": "s",
-        "dataset": "sample",
-        "snapshot_id": "x",
-        "family": "f",
-        "source": "a = 1",
-        "sharpe": 1.0,
-        "sharpe_per_period": 0.06,
-        "n_returns": 252,
-    }
-    return Trial(**{**values, **changes})
+from outsample.store import Store
+from store.trials import trial
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
-__all__ = ["jit"]
+__all__ = ["jit", "preload"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,3 +63,15 @@ def _compile(function: Callable[..., Any], signatures: object, options: dict[str
     njit = cast(Any, numba.njit)
     decorate = njit(**settings) if signatures is None else njit(signatures, **settings)
     return cast(Callable[..., Any], decorate(function))
+
+
+def preload() -> None:
+    """Load numba and what it knows of numpy, which the first kernel would otherwise wait for. Thread-safe."""
+    _first(0.0)
+
+
+def _same(x: float) -> float:
+    return x
+
+
+_first = jit(_same, "float64(float64)")

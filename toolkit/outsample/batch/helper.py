@@ -15,7 +15,7 @@ import struct
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 __all__ = ["IDLE_SECONDS", "Asked", "main", "pack", "read_message", "unpack", "write_message"]
 
@@ -117,21 +117,16 @@ def _warm() -> None:
 
 
 def _answer(asked: Asked, held: Mapping[str, object]) -> bytes:
-    """Return an outcome or a typed error; for a fault of ours None: the one who asked meets it himself."""
+    """Return an outcome, or None where it is an error: the one who asked evaluates again and meets it himself."""
     from outsample.engine.market import market_of
-    from outsample.errors import OutsampleError
     from outsample.pipeline import evaluate
 
-    kind: Literal["outcome", "error", "fault"]
-    found: object
     try:
-        kind, found = "outcome", evaluate(asked.request, asked.execution)
-    except OutsampleError as error:
-        kind, found = "error", error
-    except Exception:  # noqa: BLE001 - evaluated again where its traceback can be shown
-        kind, found = "fault", None
+        found = evaluate(asked.request, asked.execution)
+    except Exception:  # noqa: BLE001 - it may be of this process alone, which has other paths than the one who asked
+        found = None
     known = {**held, "request": asked.request, "execution": asked.execution, "market": market_of(held["data"])}
-    return pack((kind, found), known)
+    return pack(found, known)
 
 
 if __name__ == "__main__":

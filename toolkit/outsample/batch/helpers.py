@@ -3,8 +3,9 @@
 The strategies of a batch run in sandboxes, but what follows, some 20 ms of a hundred small operations, holds the
 lock of the interpreter: with one process, two strategies are never measured at the same time. A helper takes over
 that step for one strategy after another. It gets the same request and the same positions, and evaluation is a
-function of the two, so that no number depends on whether a helper was there. A helper that is missing, has ended or
-fails is no error: the strategy is evaluated here.
+function of the two, so that no number depends on whether a helper was there. A helper that is missing or has ended
+is no error: the strategy is evaluated here. So is one whose evaluation failed there, for a helper does not have all
+that this process may have, say an engine from a folder of `sys.path`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from outsample import pipeline
 from outsample.batch.helper import Asked, pack, read_message, unpack, write_message
 from outsample.data import Dataset
 from outsample.engine.market import market_of
-from outsample.errors import OutsampleError
 from outsample.model import ExecutionResult
 from outsample.pipeline import Outcome
 from outsample.request import Request
@@ -39,7 +39,7 @@ WORTH_SECONDS = 2.0
 
 
 class HelperGone(Exception):
-    """A helper has ended, or could not do what it was asked for."""
+    """A helper has ended."""
 
 
 class Helper:
@@ -91,13 +91,13 @@ class Helper:
                     self._ready = bytes(read_message(self._answers.fileno())) == b"ready"
         return self._ready and self.alive
 
-    def evaluate(self, request: Request, execution: ExecutionResult) -> Outcome:
-        """Return what `outsample.pipeline.evaluate` returns, or raise what it raises.
+    def evaluate(self, request: Request, execution: ExecutionResult) -> Outcome | None:
+        """Return what `outsample.pipeline.evaluate` returns; None where it raises an error in the helper.
 
         Raises
         ------
         HelperGone
-            The helper has ended, or failed with something that is no error of outsample.
+            The helper has ended.
         """
         try:
             self._send_data(request.data)
@@ -110,12 +110,7 @@ class Helper:
         def named(name: str) -> object:
             return market_of(request.data) if name == "market" else known[name]
 
-        kind, found = unpack(text, named)
-        if kind == "error":
-            raise found
-        if kind != "outcome":
-            raise HelperGone("The helper failed.")
-        outcome: Outcome = found
+        outcome: Outcome | None = unpack(text, named)
         return outcome
 
     def _send_data(self, data: Dataset) -> None:
@@ -230,26 +225,30 @@ class SharedEvaluation:
 
     def __call__(self, request: Request, execution: ExecutionResult) -> Outcome:
         """Evaluate one strategy; arguments, result and errors are those of `outsample.pipeline.evaluate`."""
-        helper = self.helpers.borrow()
-        if helper is not None:
-            usable = False
-            try:
-                outcome = helper.evaluate(request, execution)
-                usable = True
-            except OutsampleError:
-                usable = True
-                raise
-            except HelperGone:
-                pass
-            else:
-                with self._lock:
-                    self._away += 1
-                return outcome
-            finally:
-                self.helpers.give_back(helper, usable=usable)
+        outcome = self._away_from_here(request, execution)
+        if outcome is not None:
+            return outcome
         began = time.thread_time()
         outcome = pipeline.evaluate(request, execution)
         self._count(request.data, time.thread_time() - began)
+        return outcome
+
+    def _away_from_here(self, request: Request, execution: ExecutionResult) -> Outcome | None:
+        """Return the outcome of a helper; None where there is none that could say it."""
+        helper = self.helpers.borrow()
+        if helper is None:
+            return None
+        usable = False
+        try:
+            outcome = helper.evaluate(request, execution)
+            usable = True
+        except HelperGone:
+            return None
+        finally:
+            self.helpers.give_back(helper, usable=usable)
+        if outcome is not None:
+            with self._lock:
+                self._away += 1
         return outcome
 
     def _count(self, data: Dataset, seconds: float) -> None:

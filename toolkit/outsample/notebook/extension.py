@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from typing import Any
+
+from outsample.jit import preload
 
 __all__ = ["load", "unload"]
 
@@ -12,12 +16,16 @@ _LINES = ("backtest", "compare", "data", "jobs", "outsample", "runs")
 
 def load(shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell
     """Register the magics (again, if they are there) and start the sandbox in the background."""
-    from outsample.sandbox import start_server
+    from outsample.sandbox.spawn import spawn_ahead
 
     # The server takes longer to start than all that follows here, so it comes first; by the time a strategy is
     # written it is there.
-    start_server()
+    if sys.platform.startswith("linux"):
+        spawn_ahead()
 
+    from outsample.sandbox import start_server
+
+    start_server()
     from outsample.notebook.completion import add_completion
     from outsample.notebook.displays import add_displays
     from outsample.notebook.lines import LineMagics
@@ -26,6 +34,8 @@ def load(shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell
     shell.register_magics(OutsampleMagics, LineMagics)
     add_completion(shell)
     add_displays(shell)
+    # While the first strategy is written, or while its cell waits for the server.
+    threading.Thread(target=preload, name="outsample-preload").start()
 
 
 def unload(shell: Any) -> None:  # noqa: ANN401 - an InteractiveShell

@@ -8,8 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -22,8 +20,9 @@ from outsample.model import SandboxReport
 from outsample.sandbox.confine import LAYERS
 from outsample.sandbox.payload import memory_file
 from outsample.sandbox.report import describe
+from outsample.sandbox.spawn import spawn
 
-__all__ = ["Child", "ServerProcess", "close_server", "discard_server", "get_server", "server_environment"]
+__all__ = ["Child", "ServerProcess", "close_server", "discard_server", "get_server"]
 
 START_TIMEOUT = 300.0  # an empty kernel cache compiles for a minute
 REPLY_TIMEOUT = 30.0
@@ -66,35 +65,6 @@ class Child:
         os.close(self.statm)
 
 
-def server_environment() -> dict[str, str]:
-    """Return the environment of a server: nothing of the caller's but where its caches are.
-
-    PYTHONHASHSEED is fixed so that the order of a set is the same in every server. One thread for BLAS, a small
-    number of malloc arenas and no background thread of Arrow: a process that forks must have one thread.
-    """
-    found = {name: os.environ[name] for name in ("HOME", "NUMBA_CACHE_DIR", "TZ") if name in os.environ}
-    packages = {str(Path(__file__).parents[2])}
-    for name in ("pandas", "numpy", "numba"):
-        module = sys.modules.get(name)
-        if module is not None and module.__file__:
-            packages.add(str(Path(module.__file__).parents[1]))
-    return {
-        **found,
-        "PATH": os.defpath,
-        "PYTHONPATH": os.pathsep.join(sorted(packages)),
-        "PYTHONHASHSEED": "0",
-        "PYTHONUTF8": "1",
-        "LANG": "C.UTF-8",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "NUMBA_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",
-        "JE_ARROW_MALLOC_CONF": "background_thread:false",
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-    }
-
-
 class ServerProcess:
     """A running server.
 
@@ -111,21 +81,8 @@ class ServerProcess:
         self.off = off
         self._closed = False
         self._lock = threading.Lock()
-        # What the server writes while it starts, to be shown if it does not.
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-s", "-P", "-m", "outsample.sandbox.server", str(theirs.fileno()), flavour]
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                command,
-                env=server_environment(),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C in a terminal is for the parent
-            )
+        self._spawned = spawn(flavour)
+        self._control = self._spawned.control
         try:
             self._wait_ready()
             self.report = self._probe()
@@ -138,12 +95,12 @@ class ServerProcess:
     @property
     def process(self) -> int:
         """Process id of the server."""
-        return self._process.pid
+        return self._spawned.process.pid
 
     @property
     def alive(self) -> bool:
         """Whether it still serves."""
-        return not self._closed and self._process.poll() is None
+        return not self._closed and self._spawned.process.poll() is None
 
     def _wait_ready(self) -> None:
         self._control.settimeout(START_TIMEOUT)
@@ -156,8 +113,9 @@ class ServerProcess:
 
     def _said(self) -> str:
         """Last words of the server; it has none of its own when all is well."""
-        end = os.fstat(self._log.fileno()).st_size
-        return os.pread(self._log.fileno(), 2000, max(end - 2000, 0)).decode(errors="replace").strip()
+        log = self._spawned.log.fileno()
+        end = os.fstat(log).st_size
+        return os.pread(log, 2000, max(end - 2000, 0)).decode(errors="replace").strip()
 
     def start(self, *, descriptors: Sequence[int], cpu_seconds: int, memory_bytes: int) -> Child:
         """Start a child.
@@ -249,19 +207,12 @@ class ServerProcess:
             if self._closed:
                 return
             self._closed = True
-        self._control.close()
-        try:
-            self._process.wait(timeout=2.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
+        self._spawned.close()
 
     def forget(self) -> None:
         """Give up what was inherited through a fork, without ending the other process's server."""
         self._closed = True
-        self._control.close()
-        self._process.returncode = 0  # not our child: nothing to wait for
+        self._spawned.forget()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,75 @@
+"""A server that is started before pandas is there: used once, never left behind."""
+
+import subprocess
+import sys
+import textwrap
+
+import psutil
+
+AHEAD = """
+import os, sys
+from outsample.sandbox.spawn import spawn_ahead, _ahead
+spawn_ahead()
+assert not {"pandas", "numpy", "numba"} & set(sys.modules)
+process = _ahead[0].process.pid
+"""
+
+
+def said(code):
+    """What a process that started a server ahead prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", AHEAD + textwrap.dedent(code)],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
+def test_the_first_run_uses_the_server_that_was_started_ahead():
+    """One server, whose children find our packages; another call starts no second one."""
+    status, same, children = said(
+        """
+        import psutil
+        from outsample.sandbox import run_sandboxed
+        from outsample.sandbox.client import get_server
+        spawn_ahead()
+        result = run_sandboxed("position = data.get('close') > 0", "synthetic:2x60")
+        spawn_ahead()
+        print(result.status.value, get_server().process == process, len(psutil.Process().children()))
+        """
+    )
+    assert (status, same, children) == ("ok", "True", "1")
+
+
+def test_a_server_that_nobody_used_ends_with_its_process():
+    """In order, with no warning, while it still imports."""
+    (process,) = said("print(process)")
+    assert not psutil.pid_exists(int(process))
+
+
+def test_a_forked_process_leaves_the_server_alone():
+    """The fork ends; the server that its parent started serves the parent."""
+    assert said(
+        """
+        if os.fork() == 0:
+            spawn_ahead()  # its own
+            os._exit(0 if _ahead[0].process.pid != process else 1)
+        _, status = os.wait()
+        from outsample.sandbox.client import get_server
+        print(status, get_server().process == process, get_server().alive)
+        """
+    ) == ["0", "True", "True"]
+
+
+def test_a_server_that_was_closed_is_not_started_ahead_again():
+    """The extension may be loaded again: the next run starts what it needs."""
+    assert said(
+        """
+        from outsample.sandbox import close_server
+        from outsample.sandbox.client import get_server
+        get_server()
+        close_server()
+        spawn_ahead()
+        print(len(_ahead), os.path.exists(f"/proc/{process}"))
+        """
+    ) == ["0", "False"]
