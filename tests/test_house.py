@@ -6,7 +6,7 @@ import pytest
 
 from outsample import backtest
 from outsample.errors import ConfigError, ValidationError
-from outsample.house import HouseFinding
+from outsample.results.house import HouseFinding
 
 SOURCE = "position = data.get('close') > data.get('close').average(20)"
 

@@ -12,9 +12,9 @@ from outsample import errors
 from outsample.archive import Store
 from outsample.batch import Components, run_many
 from outsample.cli import main
+from outsample.jobs.batches import JobFailed, category_of, through_queue
 from outsample.jobs.table import list_jobs
 from outsample.model import ErrorCategory
-from outsample.queued import JobFailed, category_of, through_queue
 
 pytestmark = pytest.mark.slow
 DATA = "synthetic:3x200?seed=4"

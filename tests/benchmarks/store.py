@@ -70,7 +70,7 @@ def cells(rounds, clock=time.perf_counter):
     from IPython.core.interactiveshell import InteractiveShell
 
     from outsample import api
-    from outsample.known import Known
+    from outsample.ledger.known import Known
 
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance()

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 from outsample import Store
-from outsample.bundle import open_bundle
+from outsample.archive.bundle import open_bundle
 from outsample.store.snapshot_care import verify_snapshots
 
 HERE = Path(__file__).parent

@@ -37,7 +37,7 @@ def waves():
 def make_bundle():
     """Traded weekly with a stop, packed into one file."""
     from outsample import backtest
-    from outsample.bundle import bundle
+    from outsample.archive.bundle import bundle
 
     result = backtest(SOURCE, waves(), store=False, lookahead=False, stop_loss=0.05, resample="W-FRI")
     return bundle(result, HERE / f"result-{version('outsample')}.zip")
@@ -47,7 +47,7 @@ def fill(folder):
     """Fill a store below a folder, with a golden result beside it."""
     from outsample import Strategy, backtest, load, record_golden
     from outsample.errors import OutsampleError
-    from outsample.trials import default_store
+    from outsample.ledger.trials import default_store
 
     store = default_store()
     store.save_dataset(waves(), "waves", origin="tests/compat/make.py", licence="CC0-1.0")

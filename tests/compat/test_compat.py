@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from outsample import Store, load
-from outsample.bundle import open_bundle
+from outsample.archive.bundle import open_bundle
 from outsample.golden import GoldenStatus, check_golden, golden_names, read_golden
 from outsample.store.migrate import drift
 from outsample.store.snapshot_care import verify_snapshots

@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture
 def store_url(tmp_path, monkeypatch):
     """A fresh configured store."""
-    from outsample.trials import default_store
+    from outsample.ledger.trials import default_store
 
     monkeypatch.setenv("OUTSAMPLE_STORE", str(tmp_path / "store.db"))
     yield str(tmp_path / "store.db")

@@ -415,7 +415,7 @@ def test_without_redis_a_queued_cell_falls_back(shell, monkeypatch):
     """Redis away: an error that names the way out, and no job; with --fallback local the job waits on this machine."""
     pytest.importorskip("redis")
     from outsample.jobs.table import list_jobs
-    from outsample.trials import default_store
+    from outsample.ledger.trials import default_store
 
     monkeypatch.setenv("OUTSAMPLE_JOBS__BACKEND", "rq")
     monkeypatch.setenv("OUTSAMPLE_REDIS_URL", "redis://127.0.0.1:9/0")

@@ -82,7 +82,7 @@ def test_elsewhere_the_page_comes_once(kernel, before):
 def test_who_interrupts_the_drawing_keeps_the_page(monkeypatch):
     """Text and tables stay; without them the display would say that the run was stopped."""
     from outsample.notebook import progress
-    from outsample.shown import Shown
+    from outsample.results.shown import Shown
 
     class Slow(Shown):
         def text_bundle(self):

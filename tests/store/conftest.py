@@ -53,7 +53,7 @@ def other(sample):
 def forgetful(monkeypatch):
     """A process that has run nothing yet: what it knows is in the store."""
     from outsample import api
-    from outsample.known import Known
+    from outsample.ledger.known import Known
 
     def forget():
         monkeypatch.setattr(api, "_known", Known())

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from outsample import Dataset, Store, backtest
-from outsample.bundle import bundle, open_bundle
+from outsample.archive.bundle import bundle, open_bundle
 from outsample.errors import DataMissing, StoreError
 from outsample.store.frames import read_dataset, write_dataset
 

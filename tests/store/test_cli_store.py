@@ -15,7 +15,7 @@ from store.conftest import SOURCE
 @pytest.fixture
 def address(tmp_path, monkeypatch):
     monkeypatch.setenv("OUTSAMPLE_STORE", str(tmp_path / "store.db"))
-    from outsample import trials
+    from outsample.ledger import trials
 
     trials._store_at.cache_clear()
     yield str(tmp_path / "store.db")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from outsample import Dataset, backtest
-from outsample.explain import METRICS, explain, side_of
+from outsample.archive.explain import METRICS, explain, side_of
 from store.conftest import SOURCE
 
 NOISE = """
@@ -174,7 +174,7 @@ def test_the_store_explains_by_key(store, result, other):
 
 def test_frames_and_symbols_that_came_and_went_are_named(sample):
     """Rows, symbols and frames of only one side are differences."""
-    from outsample.differences import data_differences
+    from outsample.archive.differences import data_differences
 
     frames = {name: frame for name, frame in sample.stored().items() if name != "volume"}
     frames = {name: frame.iloc[:-3, :-1] for name, frame in frames.items()}

@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from outsample.errors import StoreError
+from outsample.ledger.trials import record_many
 from outsample.store import Store
 from outsample.testing import memory_store
-from outsample.trials import record_many
 from scale import SCALE
 from store.trials import trial as plain
 

@@ -221,7 +221,7 @@ def test_a_broken_qlib_costs_no_result(store, result, monkeypatch, caplog):
         raise RuntimeError("no such chart")
 
     monkeypatch.setenv("OUTSAMPLE_OUTPUT__QLIB_REPORTS", "true")
-    monkeypatch.setattr("outsample.keeping.write_qlib_reports", fail)
+    monkeypatch.setattr("outsample.ledger.keeping.write_qlib_reports", fail)
     folder = store.save(result)
     assert not (folder / "qlib_reports").exists()
     assert "no such chart" in caplog.text

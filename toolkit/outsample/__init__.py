@@ -16,10 +16,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "outsample.alpha": ("AlphaResult", "alpha_backtest"),
     "outsample.api": ("backtest", "sweep", "walk_forward"),
+    "outsample.archive": ("Explanation", "Store"),
     "outsample.backtester": ("Backtester", "abacktest"),
     "outsample.batch": ("BatchReport", "run_many"),
     "outsample.classify": ("Judgement", "classify_batch", "classify_error", "classify_success"),
-    "outsample.comparison": ("Comparison", "compare"),
     "outsample.config": ("Conventions", "Costs", "Execution", "SandboxPolicy", "Thresholds"),
     "outsample.data": ("Dataset", "StrategyFrame", "load"),
     "outsample.engine": ("Simulation", "from_signals", "get_engine", "list_engines", "sim"),
@@ -47,7 +47,6 @@ _HOMES = {
         "ValidationError",
         "ZeroTrades",
     ),
-    "outsample.explain": ("Explanation",),
     "outsample.golden": ("GoldenCheck", "accept_golden", "check_golden", "record_golden"),
     "outsample.guards": ("SelfTestReport", "selftest"),
     "outsample.jobs": ("Job", "JobTables", "submit"),
@@ -61,12 +60,10 @@ _HOMES = {
         "SuccessLevel",
         "Verdict",
     ),
-    "outsample.montecarlo": ("MonteCarlo", "monte_carlo"),
     "outsample.research.bootstrap": ("Bootstrap", "bootstrap"),
     "outsample.research.lookahead": ("LookaheadReport", "check_lookahead"),
-    "outsample.result": ("Result", "Sweep", "WalkForward"),
+    "outsample.results": ("Comparison", "MonteCarlo", "Result", "Sweep", "WalkForward", "compare", "monte_carlo"),
     "outsample.sandbox": ("run_sandboxed",),
-    "outsample.archive": ("Store",),
     "outsample.strategy": ("Parameter", "Strategy"),
     "outsample.validation": ("Finding", "validate"),
 }
@@ -166,11 +163,10 @@ __all__ = [
 if TYPE_CHECKING:
     from outsample.alpha import AlphaResult, alpha_backtest
     from outsample.api import backtest, sweep, walk_forward
-    from outsample.archive import Store
+    from outsample.archive import Explanation, Store
     from outsample.backtester import Backtester, abacktest
     from outsample.batch import BatchReport, run_many
     from outsample.classify import Judgement, classify_batch, classify_error, classify_success
-    from outsample.comparison import Comparison, compare
     from outsample.config import Conventions, Costs, Execution, SandboxPolicy, Thresholds
     from outsample.data import Dataset, StrategyFrame, load
     from outsample.engine import Simulation, from_signals, get_engine, list_engines, sim
@@ -198,23 +194,21 @@ if TYPE_CHECKING:
         ValidationError,
         ZeroTrades,
     )
-    from outsample.explain import Explanation
     from outsample.golden import GoldenCheck, accept_golden, check_golden, record_golden
     from outsample.guards import SelfTestReport, selftest
     from outsample.jobs import Job, JobTables, submit
     from outsample.metrics import Metrics, measure
     from outsample.model import ErrorCategory, ExecutionResult, Positions, SandboxReport, Status, SuccessLevel, Verdict
-    from outsample.montecarlo import MonteCarlo, monte_carlo
     from outsample.research.bootstrap import Bootstrap, bootstrap
     from outsample.research.lookahead import LookaheadReport, check_lookahead
-    from outsample.result import Result, Sweep, WalkForward
+    from outsample.results import Comparison, MonteCarlo, Result, Sweep, WalkForward, compare, monte_carlo
     from outsample.sandbox import run_sandboxed
     from outsample.strategy import Parameter, Strategy
     from outsample.validation import Finding, validate
 
 
 def _configured_store() -> object | None:
-    store: object | None = importlib.import_module("outsample.trials").ledger_of(None)[0]
+    store: object | None = importlib.import_module("outsample.ledger.trials").ledger_of(None)[0]
     return store
 
 

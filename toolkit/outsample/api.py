@@ -11,17 +11,17 @@ from outsample import errors
 from outsample.asking import given, make_request
 from outsample.config import Conventions, Costs, Execution, SandboxPolicy
 from outsample.data import Dataset
-from outsample.house import house_notes
-from outsample.known import Known
+from outsample.ledger.known import Known
+from outsample.ledger.trials import failed_trial, judged, ledger_of, record, trial_of
 from outsample.model import Positions
 from outsample.pipeline import Evaluator, Executor, Outcome, execute, run
 from outsample.request import Request, request_key
 from outsample.research.lookahead import LookaheadReport, check_lookahead
-from outsample.result import Result, WalkForward
+from outsample.results import Result, WalkForward
+from outsample.results.house import house_notes
+from outsample.results.studies import sweep, walk_forward
 from outsample.store import Store
 from outsample.strategy import Literal, Strategy
-from outsample.studies import sweep, walk_forward
-from outsample.trials import failed_trial, judged, ledger_of, record, trial_of
 
 __all__ = [
     "backtest",

@@ -9,11 +9,11 @@ from typing import Any
 from outsample import errors
 from outsample.config import Conventions, Costs, Execution, SandboxPolicy, option_names
 from outsample.data import Dataset, load
+from outsample.ledger.trials import ledger_of
 from outsample.request import Request
 from outsample.settings import load_settings
 from outsample.store import Store
 from outsample.strategy import Literal, Strategy
-from outsample.trials import ledger_of
 
 __all__ = ["given", "make_request", "study_request"]
 

@@ -15,11 +15,11 @@ from outsample.checks import set_whole
 from outsample.config import SandboxPolicy, option_names
 from outsample.data import Dataset, load
 from outsample.errors import ConfigError, SandboxCancelled, ValidationError, ZeroTrades, nearest
+from outsample.ledger.trials import ledger_of
 from outsample.model import ErrorCategory
-from outsample.result import Result
+from outsample.results import Result
 from outsample.store import Store
 from outsample.strategy import Strategy
-from outsample.trials import ledger_of
 from outsample.validation import validate
 
 __all__ = ["Backtester", "abacktest"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import ipywidgets
 
 from outsample.archive import Store
-from outsample.result import Result
+from outsample.results import Result
 from outsample_widgets.base import publish
 from outsample_widgets.chart import chart
 from outsample_widgets.explain import explain_day

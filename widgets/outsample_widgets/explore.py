@@ -14,6 +14,7 @@ from outsample.config import SandboxPolicy
 from outsample.data import Dataset
 from outsample.engine import Simulation, simulate
 from outsample.errors import ConfigError, OutsampleError
+from outsample.ledger.trials import ledger_of, record, trial_of
 from outsample.model import ExecutionResult, Status
 from outsample.pipeline import evaluate, raise_for_status
 from outsample.report import formats
@@ -22,7 +23,6 @@ from outsample.request import Request, request_key, resolved_options
 from outsample.sandbox import SandboxSession
 from outsample.store import Store
 from outsample.strategy import Literal, Parameter, Strategy
-from outsample.trials import ledger_of, record, trial_of
 from outsample.validation import validate
 from outsample_widgets.arrays import milliseconds
 from outsample_widgets.base import Arrays, Reply, View, failure, script

@@ -12,7 +12,7 @@ from outsample.errors import ConfigError
 from outsample.report import formats
 from outsample.report.figures import png
 from outsample.research.objective import objective_function
-from outsample.result import WalkForward
+from outsample.results import WalkForward
 from outsample_widgets.arrays import milliseconds
 from outsample_widgets.base import Arrays, Reply, View, script
 from outsample_widgets.twin import Twin

@@ -10,7 +10,7 @@ from outsample.jobs import Job, JobTables
 from outsample.jobs.table import list_jobs
 from outsample.report import formats
 from outsample.report.document import table_of
-from outsample.result import Result
+from outsample.results import Result
 from outsample_widgets.base import Reply, View, script
 from outsample_widgets.runs import table_json
 from outsample_widgets.twin import Twin

@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 
 from outsample.archive import Store
-from outsample.comparison import Comparison, compare
 from outsample.errors import ConfigError, DataInvalid
 from outsample.model import SuccessLevel
 from outsample.report import formats
 from outsample.report.document import Table
-from outsample.result import Result
+from outsample.results import Comparison, Result, compare
 from outsample.stats import bootstrap_interval, optimal_block_length
 from outsample_widgets.arrays import milliseconds
 from outsample_widgets.base import Reply, View, script

@@ -11,7 +11,7 @@ from outsample.archive import Store
 from outsample.errors import ConfigError
 from outsample.jobs import submit as send
 from outsample.report.html import fragment
-from outsample.result import Result
+from outsample.results import Result
 from outsample.strategy import Strategy
 from outsample.validation import validate
 from outsample_widgets.base import Reply, View, publish, script

@@ -13,7 +13,7 @@ from outsample.classify import Evidence, classify_error, judge, suggestion
 from outsample.errors import OutsampleError
 from outsample.metrics import Metrics
 from outsample.model import ErrorCategory, ExecutionResult, SuccessLevel, Verdict
-from outsample.result import Result
+from outsample.results import Result
 
 __all__ = ["KEPT_METRICS", "Finished", "Row", "row_of_error", "row_of_result"]
 

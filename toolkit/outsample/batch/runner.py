@@ -23,16 +23,16 @@ from outsample.batch.rows import Finished, Row, row_of_error, row_of_result
 from outsample.classify import classify_error, classify_success
 from outsample.config import SandboxPolicy
 from outsample.data import Dataset, load
+from outsample.ledger.trials import ledger_of
 from outsample.logs import span
 from outsample.metrics import Metrics
 from outsample.model import ErrorCategory, ExecutionResult, Status, Verdict
 from outsample.pipeline import Executor, execute
 from outsample.request import Request, request_key
-from outsample.result import Result
+from outsample.results import Result
 from outsample.settings import load_settings
 from outsample.store import Store
 from outsample.strategy import Strategy
-from outsample.trials import ledger_of
 
 __all__ = ["Components", "run_many"]
 
@@ -51,7 +51,7 @@ class Components:
         (request, cancel) -> ExecutionResult.
     run : callable
         Request -> Result, with the keywords of `outsample.api.run_request`; another one may run it elsewhere
-        (`outsample.queued.through_queue`), and then nothing calls `executor`.
+        (`outsample.jobs.batches.through_queue`), and then nothing calls `executor`.
     extract : callable
         Result -> Metrics.
     success : callable

@@ -36,7 +36,7 @@ def add(commands: Commands) -> None:
 
 def _bundle(parsed: argparse.Namespace) -> int:
     from outsample.archive import Store
-    from outsample.bundle import bundle
+    from outsample.archive.bundle import bundle
 
     with Store.open(parsed.store) as store:
         path = bundle(store.load(parsed.key), parsed.path, data=not parsed.no_data)
@@ -46,7 +46,7 @@ def _bundle(parsed: argparse.Namespace) -> int:
 
 def _open(parsed: argparse.Namespace) -> int:
     from outsample.archive import Store
-    from outsample.bundle import open_bundle
+    from outsample.archive.bundle import open_bundle
 
     with Store.open(parsed.store) as store:
         result = open_bundle(parsed.path, store=store)

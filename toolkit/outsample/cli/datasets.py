@@ -169,8 +169,8 @@ def _verify(parsed: argparse.Namespace) -> int:
 
 
 def _diff(parsed: argparse.Namespace) -> int:
+    from outsample.archive.differences import data_differences
     from outsample.data import load
-    from outsample.differences import data_differences
 
     with _open(parsed) as store:
         a, b = load(parsed.a, store=store), load(parsed.b, store=store)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from outsample.cli.common import Commands
     from outsample.research.combinatorial import CombinatorialRun
-    from outsample.shown import Shown
+    from outsample.results.shown import Shown
     from outsample.strategy import Literal, Strategy
 
 __all__ = ["add"]
@@ -78,7 +78,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _sweep(parsed: argparse.Namespace) -> int:
-    from outsample.studies import sweep
+    from outsample.results.studies import sweep
 
     with _cluster(parsed.cluster):
         found = sweep(*_subject(parsed), on_done=_progress("sweep"), **_options(parsed))
@@ -99,7 +99,7 @@ def _sweep(parsed: argparse.Namespace) -> int:
 
 def _walk_forward(parsed: argparse.Namespace) -> int:
     from outsample.research.walk_forward import combinatorial_groups
-    from outsample.studies import walk_forward
+    from outsample.results.studies import walk_forward
 
     names = ("anchored", "purge", "embargo", "min_trades", "boundary", "strict")
     windows: dict[str, Any] = {name: getattr(parsed, name) for name in names}

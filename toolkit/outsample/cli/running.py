@@ -117,7 +117,7 @@ def _components(parsed: argparse.Namespace, settings: Settings) -> Components:
     parts = Components(retry=retry if parsed.retry is None else dataclasses.replace(retry, attempts=parsed.retry + 1))
     if not parsed.queue:
         return parts
-    from outsample.queued import category_of, through_queue
+    from outsample.jobs.batches import category_of, through_queue
 
     run = through_queue(priority=parsed.queue, timeout=parsed.job_timeout)
     return dataclasses.replace(parts, run=run, error=category_of)

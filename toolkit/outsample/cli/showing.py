@@ -12,7 +12,7 @@ from outsample.cli.common import CANNOT_RUN, COULD_NOT_RUN, DONE, FAILED
 
 if TYPE_CHECKING:
     from outsample.batch import BatchReport, Entry, Finished
-    from outsample.result import Result
+    from outsample.results import Result
 
 __all__ = ["INTERRUPTED", "Show", "outcome_of"]
 

@@ -36,8 +36,8 @@ def _add_runs(commands: Commands) -> None:
 
 
 def _runs(parsed: argparse.Namespace) -> int:
+    from outsample.ledger.trials import default_store
     from outsample.notebook.arguments import meta_values
-    from outsample.trials import default_store
 
     columns = ["created_at", "name", "dataset", "sharpe", "total_return", "max_drawdown", "success_level", "status"]
     columns.append("result_key")

@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from outsample import errors
+from outsample.archive.explain import Explanation, Side, explain, numbers_of, side_of
 from outsample.data import Dataset, load
 from outsample.data.content import frame_id
-from outsample.explain import Explanation, Side, explain, numbers_of, side_of
 from outsample.golden.checking import GoldenCheck, GoldenStatus, first_difference, moved_metrics
 from outsample.golden.files import FOLDER, Golden, check_name, golden_names, read_golden, write_golden
+from outsample.ledger.trials import ledger_of
 from outsample.pipeline import Outcome, run
 from outsample.request import Request
-from outsample.result import Result
+from outsample.results import Result
 from outsample.store import Store
 from outsample.store.audit import current_role, write_audit
 from outsample.store.documents import finite, request_of, run_document
 from outsample.store.users import current_user
 from outsample.strategy import Strategy
-from outsample.trials import ledger_of
 
 __all__ = ["accept_golden", "check_golden", "golden_of", "record_golden"]
 

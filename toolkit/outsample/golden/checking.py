@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from outsample.archive.explain import Explanation
 from outsample.errors import StrategyError
-from outsample.explain import Explanation
 from outsample.golden.files import Golden, plain_time
 from outsample.pipeline import Outcome
 from outsample.report import formats
 from outsample.report.document import Document, Table
-from outsample.result import Shown
+from outsample.results.result import Shown
 
 __all__ = ["GoldenCheck", "GoldenDrift", "GoldenStatus", "Moved", "first_difference", "moved_metrics"]
 

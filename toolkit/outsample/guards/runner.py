@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from outsample.errors import OutsampleError
 from outsample.guards.trial import Check, Trial
 from outsample.report.document import Document, Table
-from outsample.result import Shown
+from outsample.results.result import Shown
 
 __all__ = ["Finding", "SelfTestReport", "selftest"]
 

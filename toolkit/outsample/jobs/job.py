@@ -22,7 +22,7 @@ from outsample.jobs.queues import Queues
 from outsample.jobs.spec import ARGUMENTS, KINDS, JobSpec, flat_options, notebook_spec, request_from, spec_of
 from outsample.jobs.states import FINAL, PRIORITIES, enqueue, reap, request_cancel
 from outsample.jobs.table import active_jobs, attempts_of, find_job
-from outsample.result import Result
+from outsample.results import Result
 from outsample.settings import load_settings
 from outsample.store.audit import current_role, may_change, write_audit
 from outsample.store.codec import loads

@@ -27,12 +27,12 @@ from outsample.request import Request
 from outsample.research.bootstrap import bootstrap
 from outsample.research.lookahead import LookaheadReport
 from outsample.research.parallel import cluster
-from outsample.result import Result, walk_forward_of
+from outsample.results.result import Result, walk_forward_of
+from outsample.results.studies import sweep_of
 from outsample.settings import load_settings
 from outsample.store.codec import decode, dumps
 from outsample.store.files import publish_folder, workplace, write_text
 from outsample.store.parquet import write_table
-from outsample.studies import sweep_of
 
 __all__ = ["Progress", "perform"]
 

@@ -61,7 +61,7 @@ def _values(option: str, action: argparse.Action) -> tuple[str, ...]:
 
 def _datasets(shell: Any) -> list[str]:  # noqa: ANN401 - an InteractiveShell
     from outsample.data import Dataset
-    from outsample.trials import default_store
+    from outsample.ledger.trials import default_store
 
     found = ["sample", *(name for name, value in shell.user_ns.items() if isinstance(value, Dataset))]
     with contextlib.suppress(OutsampleError):  # completion without a store is still completion

@@ -7,13 +7,12 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from outsample.comparison import Comparison, compare
 from outsample.errors import ConfigError, DataMissing, OutsampleError, nearest
+from outsample.ledger.trials import default_store
 from outsample.notebook.arguments import Parser, meta_values
 from outsample.notebook.failure import CellFailed
-from outsample.result import Result
+from outsample.results import Comparison, Result, compare
 from outsample.settings import load_settings
-from outsample.trials import default_store
 
 __all__ = ["LineMagics"]
 

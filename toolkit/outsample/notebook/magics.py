@@ -23,6 +23,7 @@ from outsample.data import Dataset
 from outsample.errors import ConfigError, DataMissing, OutsampleError, ValidationError
 from outsample.golden import GoldenCheck, check_golden
 from outsample.jobs import Job, submit
+from outsample.ledger.trials import pinned_trials
 from outsample.notebook.arguments import (
     backtest_parser,
     bootstrap_spec,
@@ -37,11 +38,10 @@ from outsample.notebook.arguments import (
 from outsample.notebook.failure import CellFailed, Interrupted, describe
 from outsample.notebook.progress import StageDisplay
 from outsample.request import Request
-from outsample.result import Result, walk_forward_of
+from outsample.results.result import Result, walk_forward_of
+from outsample.results.studies import sweep_of
 from outsample.settings import load_settings
 from outsample.strategy import Strategy
-from outsample.studies import sweep_of
-from outsample.trials import pinned_trials
 from outsample.validation import validate
 
 __all__ = ["OutsampleMagics"]

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from outsample.report.data import collecting
-from outsample.shown import Shown
+from outsample.results.shown import Shown
 
 __all__ = ["StageDisplay"]
 

@@ -15,6 +15,7 @@ from outsample import errors
 from outsample.asking import study_request
 from outsample.data import Dataset
 from outsample.engine import Simulation
+from outsample.ledger.trials import swept
 from outsample.metrics import Metrics
 from outsample.report.combinatorial import combinatorial_table
 from outsample.report.document import Document
@@ -32,10 +33,9 @@ from outsample.research.lookahead import LookaheadReport
 from outsample.research.objective import Objective
 from outsample.research.sweep import Combination, SweepRuns
 from outsample.research.walk_forward import Plan, WalkForwardRun, check_windows, run_walk_forward
-from outsample.shown import Shown
+from outsample.results.shown import Shown
 from outsample.store import Store
 from outsample.strategy import Literal, Strategy
-from outsample.trials import swept
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,11 +14,11 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 from outsample.archive import Store
 from outsample.data import Dataset, load
 from outsample.errors import DataError, DataMissing, StoreError
-from outsample.result import Result
+from outsample.ledger.trials import judged
+from outsample.results import Result
 from outsample.store.documents import read_document, rebuild_outcome, request_of
 from outsample.store.files import sha256_of
 from outsample.store.frames import read_dataset, write_dataset
-from outsample.trials import judged
 
 __all__ = ["bundle", "open_bundle"]
 

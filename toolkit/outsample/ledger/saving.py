@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from outsample.keeping import keep_outcome
+from outsample.ledger.keeping import keep_outcome
+from outsample.ledger.trials import default_store, trial_of
 from outsample.pipeline import Outcome
 from outsample.research.lookahead import LookaheadReport
 from outsample.store import Store
 from outsample.store.export import export_tables
-from outsample.trials import default_store, trial_of
 
 __all__ = ["Savable"]
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import pandas as pd
 
+from outsample.archive.differences import data_differences
 from outsample.data import Dataset
-from outsample.differences import data_differences
 from outsample.errors import OutsampleError
 from outsample.model import ExecutionResult
 from outsample.pipeline import Outcome, evaluate, raise_for_status

@@ -12,7 +12,7 @@ import pandas as pd
 from outsample.errors import DataInvalid
 from outsample.report import formats
 from outsample.report.document import Document, Table, table_of
-from outsample.result import Result, Shown
+from outsample.results.result import Result, Shown
 from outsample.stats import sharpe_difference
 from outsample.stats.difference import SharpeDifference
 

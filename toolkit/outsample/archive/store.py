@@ -10,16 +10,16 @@ from typing import Any
 
 import pandas as pd
 
+from outsample.archive.explain import METRICS, Explanation, Side, explain, side_of
 from outsample.data import Dataset, load
 from outsample.errors import DataError, DataMissing, StoreError
-from outsample.explain import METRICS, Explanation, Side, explain, side_of
-from outsample.result import Result
+from outsample.ledger.trials import judged
+from outsample.results import Result
 from outsample.store import Store as Ledger
 from outsample.store.audit import read_audit
 from outsample.store.documents import read_document, rebuild_outcome, request_of
 from outsample.store.publish import verified_folder
 from outsample.store.retention import Purged, Rebuilt, broken_runs, purge, rebuild
-from outsample.trials import judged
 
 __all__ = ["Store"]
 

@@ -19,6 +19,7 @@ from outsample.data import Dataset
 from outsample.engine import Simulation
 from outsample.engine.scores import scores_of
 from outsample.interop.qlib import QlibReports, write_qlib_reports
+from outsample.ledger.saving import Savable
 from outsample.metrics import Metrics
 from outsample.model import SandboxReport, Verdict
 from outsample.pipeline import Outcome, weights_of
@@ -27,10 +28,9 @@ from outsample.report.backtest import backtest_document
 from outsample.report.document import Document
 from outsample.report.figures import equity_figure, png
 from outsample.research.lookahead import LookaheadReport
-from outsample.saving import Savable
-from outsample.shown import Shown
+from outsample.results.shown import Shown
+from outsample.results.studies import Sweep, WalkForward, walk_forward_of
 from outsample.strategy import Literal, Strategy
-from outsample.studies import Sweep, WalkForward, walk_forward_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

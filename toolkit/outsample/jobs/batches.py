@@ -17,7 +17,7 @@ from outsample.errors import ConfigError, JobError, SandboxCancelled
 from outsample.jobs import Job, submit
 from outsample.model import ErrorCategory
 from outsample.request import Request
-from outsample.result import Result
+from outsample.results import Result
 from outsample.settings import load_settings
 
 __all__ = ["JobFailed", "category_of", "through_queue"]

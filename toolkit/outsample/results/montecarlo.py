@@ -15,7 +15,7 @@ from outsample.report.document import Document
 from outsample.report.montecarlo import montecarlo_document
 from outsample.report.study_figures import histogram_figure
 from outsample.research.montecarlo import STATISTICS, MonteCarloRun, run_monte_carlo
-from outsample.shown import Shown
+from outsample.results.shown import Shown
 from outsample.strategy import Literal, Strategy
 
 if TYPE_CHECKING:

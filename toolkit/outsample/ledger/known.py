@@ -11,7 +11,7 @@ import dataclasses
 import threading
 
 from outsample.errors import ResultChanged, StoreError
-from outsample.keeping import keep_outcome
+from outsample.ledger.keeping import keep_outcome
 from outsample.pipeline import Outcome
 from outsample.request import Request
 from outsample.research.lookahead import LookaheadReport
