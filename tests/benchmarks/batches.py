@@ -1,5 +1,6 @@
 """W8: 200 strategies, two sandboxes at once, against the same code one after the other in this process."""
 
+import itertools
 import time
 
 import numpy as np
@@ -14,6 +15,7 @@ from outsample.metrics import measure
 SOURCE = """
 fast = {fast}
 slow = {slow}
+batch = {batch}
 close = data.get("close")
 position = close.average(fast) > close.average(slow)
 """
@@ -27,9 +29,13 @@ position = close > close.average({fast})
 """
 
 
+_batches = itertools.count()
+
+
 def sources(count=200):
-    """Strategies that differ."""
-    return [SOURCE.format(fast=5 + k % 20, slow=40 + k) for k in range(count)]
+    """Strategies that differ, also from those of every other call: what ran before would be compared with it."""
+    batch = next(_batches)
+    return [SOURCE.format(fast=5 + k % 20, slow=40 + k, batch=batch) for k in range(count)]
 
 
 def in_process(sources, data):
@@ -81,12 +87,11 @@ def warmed(texts, data):
 def speed(count=200, rounds=5):
     """Medians over interleaved rounds, as {way: (seconds, CPU seconds)}."""
     _, data = prepared()
-    texts = sources(count)
-    warmed(texts, data)
+    warmed(sources(count), data)
     ways = {
-        "here": lambda: alone(texts, data),
-        "one": lambda: batch(texts, data, 1),
-        "two": lambda: batch(texts, data, 2),
+        "here": lambda: alone(sources(count), data),
+        "one": lambda: batch(sources(count), data, 1),
+        "two": lambda: batch(sources(count), data, 2),
     }
     found = {name: [] for name in ways}
     for _ in range(rounds):

@@ -1,14 +1,18 @@
 """What a walk-forward chose is checked for look-ahead, however it was asked for, and no leak is called ROBUST."""
 
+import dataclasses
 import json
 import math
+import threading
 from types import SimpleNamespace
 
 import pytest
 
 from outsample import backtest, check_lookahead, walk_forward
 from outsample.api import with_out_of_sample
+from outsample.asking import study_request
 from outsample.model import ErrorCategory, SuccessLevel
+from outsample.research import chosen
 from outsample.research.chosen import check_choices
 from outsample.research.sweep import run_sweep
 from outsample.store import Store
@@ -60,6 +64,41 @@ def test_the_choice_of_an_early_window_counts(data):
     assert (chosen[0], chosen[-1]) == (2, 0)
     assert walk.lookahead.clean is False
     assert "ahead = 2" in walk.lookahead.hint
+
+
+@pytest.mark.parametrize("source", [CLEAN, LEAKY_ONCE])
+def test_how_many_are_checked_at_once_changes_nothing(data, source):
+    """The same probes with the same outcomes, and those behind a leak are not told."""
+    grid = CLEAN_GRID if source is CLEAN else LEAKY_GRID
+    reports = [
+        dataclasses.replace(
+            walk_forward(source, data, grid, **WINDOWS, lookahead=True, store=False, n_jobs=n_jobs).lookahead,
+            seconds=0.0,
+        )
+        for n_jobs in (1, 2, 5)
+    ]
+    assert reports[0] == reports[1] == reports[2]
+
+
+def test_ctrl_c_ends_every_check(data, monkeypatch):
+    """Those at work are told to end, and no other begins."""
+    request = study_request(CLEAN, data, params=None, options={}, store=False)
+    combinations = run_sweep(request, {"back": [0, 1, 2, 3, 4, 5]}).combinations
+    begun, ended = [], threading.Event()
+
+    def endless(*_, cancel, **__):
+        begun.append(cancel)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        assert cancel.wait(20)
+        ended.set()
+        return SimpleNamespace(clean=None)
+
+    monkeypatch.setattr(chosen, "check_lookahead", endless)
+    with pytest.raises(KeyboardInterrupt):
+        check_choices(combinations, True, n_jobs=2)
+    assert ended.wait(5)
+    assert len(begun) == 2
 
 
 def test_off_is_said(data):
@@ -125,19 +164,16 @@ def test_decisions_are_made_once_and_reused(data, monkeypatch):
 
 def test_a_budget_that_is_used_up_is_said(data, monkeypatch):
     """The first combination is probed in any case; of the others the header counts what was planned."""
-    from outsample.asking import study_request
-    from outsample.research import chosen
-
     request = study_request(CLEAN, data, params=None, options={}, store=False)
     combinations = run_sweep(request, {"back": [0, 1, 2]}).combinations
-    moments = iter([0.0, 0.0, *[math.inf] * 9])
+    moments = iter([0.0, 0.0, 0.0, *[math.inf] * 9])  # the begin, the first check, and too late
     monkeypatch.setattr(chosen, "time", SimpleNamespace(perf_counter=lambda: next(moments)))
     probed = []
     real = chosen.check_lookahead
     monkeypatch.setattr(
         chosen, "check_lookahead", lambda *a, **k: probed.append(1) or real(*a, **{**k, "budget": None})
     )
-    report = check_choices(combinations, "auto")
+    report = check_choices(combinations, "auto", n_jobs=1)
     assert len(probed) == 1
     assert report.clean is True
     assert "8 of 24 probes" in report.summary

@@ -31,6 +31,7 @@ def pmap(
     *,
     n_jobs: int | None = None,
     on_done: Callable[[int, int], None] | None = None,
+    here: bool = False,
 ) -> list[R]:
     """Apply a function to items in parallel, results in the order of the items.
 
@@ -44,6 +45,8 @@ def pmap(
         Threads; None: one per core.
     on_done : callable, optional
         Called with (done, total) after each item.
+    here : bool
+        In this process, also where a cluster would do the work.
 
     Examples
     --------
@@ -53,7 +56,7 @@ def pmap(
     if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1):
         raise ConfigError(f"n_jobs must be a whole number >= 1, or None. Got {n_jobs!r}.")
     work = list(items)
-    if work and distributing():
+    if work and distributing() and not here:
         return _on_cluster(function, work, on_done)
     threads = max(1, min(n_jobs or os.cpu_count() or 1, len(work)))
     if threads == 1:

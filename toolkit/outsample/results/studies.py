@@ -259,7 +259,7 @@ def walk_forward_of(  # noqa: PLR0913 - the arguments of walk_forward, for a req
     runs = swept(request, grid, objective=objective, n_jobs=n_jobs, store=store, on_done=on_done, constraint=constraint)
     run = run_walk_forward(runs, chosen, n_jobs=n_jobs)
     paths = planned_combinatorial(runs, chosen)
-    checked = check_choices((choice.chosen for choice in reversed(run.choices)), lookahead)
+    checked = check_choices((choice.chosen for choice in reversed(run.choices)), lookahead, n_jobs=n_jobs)
     return WalkForward(run=run, lookahead=checked, combinatorial=paths)
 
 
