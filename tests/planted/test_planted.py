@@ -13,6 +13,7 @@ import pytest
 
 from outsample import check_lookahead, load
 from outsample.data import StrategyFrame
+from scale import SCALE
 
 HERE = Path(__file__).parent
 LEAKS = sorted(path.stem for path in (HERE / "leaks").glob("*.py"))
@@ -75,7 +76,7 @@ def test_a_clean_strategy_is_not_accused(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("seed", range(1, SCALE + 1))
 def test_every_leak_is_caught_with_other_seeds(seed):
     """Which cuts are drawn does not decide whether a leak is found."""
     missed = [name for name in LEAKS if check_lookahead(_source("leaks", name), _data(), seed=seed).clean is not False]
@@ -83,7 +84,7 @@ def test_every_leak_is_caught_with_other_seeds(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("seed", range(1, SCALE + 1))
 def test_no_clean_strategy_is_accused_with_other_seeds(seed):
     """A false alarm would cost more trust than a leak that is found."""
     accused = [name for name in CLEAN if check_lookahead(_source("clean", name), _data(), seed=seed).clean is not True]
