@@ -58,7 +58,8 @@ def test_the_template_of_the_notebook_is_installed_where_voila_looks():
     name = shown["metadata"]["voila"]["template"]
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]
     (source,) = [ours for ours, place in wheel["wheel"]["shared-data"].items() if place == "share/jupyter"]
-    assert (ROOT / source / "voila" / "templates" / name / "index.html.j2").is_file()
+    folder = Path(outsample_widgets.__file__).parent / Path(source).relative_to("widgets/outsample_widgets")
+    assert (folder / "voila" / "templates" / name / "index.html.j2").is_file()
 
 
 def test_a_result_is_opened_below_the_table(tmp_path, result, asked):
