@@ -167,6 +167,17 @@ def test_ruin_holds_in_every_table():
     assert m.measure(x, periods_per_year=3).worst_month == -1.0
 
 
+def test_metrics_with_nan_are_equal():
+    """Also after a pickle, and on every Python; another number is not."""
+    found = m.measure(X.to_numpy()[:30])
+    again = pickle.loads(pickle.dumps(found))
+    assert math.isnan(found.alpha)
+    assert again == found
+    assert hash(again) == hash(found)
+    assert m.measure(X.to_numpy()[1:31]) != found
+    assert found != "metrics"
+
+
 def test_metrics_are_a_value():
     """Frozen, picklable, with every field in to_dict and no NaN in it."""
     found = m.measure(sim(pd.DataFrame({"A": True}, index=DAYS), pd.DataFrame({"A": 10 * (1 + X).cumprod()})))

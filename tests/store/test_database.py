@@ -1,5 +1,6 @@
 """Opening and closing of the two kinds of database."""
 
+import gc
 import multiprocessing
 
 import pytest
@@ -115,3 +116,17 @@ def test_no_address_shows_its_password(address):
     with pytest.raises(StoreError) as caught:
         Store.open(address)
     assert "secret" not in str(caught.value)
+
+
+def test_a_store_that_nobody_closed_closes_its_connections(tmp_path):
+    """When nobody holds it any more; a second `close` and a late one say nothing."""
+    store = Store.open(tmp_path / "store.db")
+    store.record(trial("a"))
+    engine = store.engine
+    assert engine.pool.checkedin() == 1
+    del store
+    gc.collect()
+    assert engine.pool.checkedin() == 0
+    with Store.open(tmp_path / "store.db") as again:
+        assert again.count("store").n == 1
+    again.close()

@@ -38,21 +38,36 @@ class Asked:
     execution: Any
 
 
+class _Pickler(pickle.Pickler):
+    """Names objects that the other side has, instead of writing them out."""
+
+    def __init__(self, buffer: io.BytesIO, names: Mapping[int, str]) -> None:
+        super().__init__(buffer, protocol=5)
+        self._names = names
+
+    def persistent_id(self, obj: object) -> str | None:
+        return self._names.get(id(obj))
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, text: bytes | bytearray, known: Callable[[str], object]) -> None:
+        super().__init__(io.BytesIO(text))
+        self._known = known
+
+    def persistent_load(self, pid: str) -> object:
+        return self._known(pid)
+
+
 def pack(value: object, known: Mapping[str, object]) -> bytes:
     """Return the pickle of a value in which the objects of `known` are named and not written out."""
-    names = {id(item): name for name, item in known.items()}
     buffer = io.BytesIO()
-    pickler = pickle.Pickler(buffer, protocol=5)
-    pickler.persistent_id = lambda item: names.get(id(item))  # type: ignore[method-assign]
-    pickler.dump(value)
+    _Pickler(buffer, {id(item): name for name, item in known.items()}).dump(value)
     return buffer.getvalue()
 
 
 def unpack(text: bytes | bytearray, known: Callable[[str], object]) -> Any:  # noqa: ANN401 - whatever was packed
-    """Return the value of a pickle of `pack`; `known` gives an object for its name."""
-    unpickler = pickle.Unpickler(io.BytesIO(text))  # noqa: S301 - from our own process, through a pipe of ours
-    unpickler.persistent_load = known  # type: ignore[method-assign]
-    return unpickler.load()
+    """Return the value of a pickle of `pack`, from our own process; `known` gives an object for its name."""
+    return _Unpickler(text, known).load()
 
 
 def write_message(descriptor: int, text: bytes) -> None:

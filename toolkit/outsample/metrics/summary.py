@@ -24,9 +24,11 @@ ANNUAL = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Metrics:
     """Statistics of returns, net of costs; every NaN has a code in `reasons`.
+
+    Two are equal if every value is; NaN equals NaN.
 
     Fractions, never percent; losses negative (ulcer and pain index are sizes). Each field is what the function of
     `outsample.metrics` with its name returns, or the entry of that name in `trade_metrics`, `exposure_metrics` or
@@ -158,6 +160,15 @@ class Metrics:
     down_capture: float = NAN
     reasons: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Metrics):
+            return NotImplemented
+        pairs = ((getattr(self, item.name), getattr(other, item.name)) for item in dataclasses.fields(self))
+        return all(mine == its or (mine != mine and its != its) for mine, its in pairs)  # noqa: PLR0124 - NaN
+
+    def __hash__(self) -> int:
+        return hash((self.n_bars, self.n_trades))  # a NaN has a hash of its own each time
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values: NaN and infinities are None, with the reason in "reasons"."""

@@ -57,6 +57,9 @@ class Database:
             threading.RLock() if path is None and engine.dialect.name == "sqlite" else contextlib.nullcontext()
         )
         _OPEN.add(self)
+        # One that nobody closed and nobody holds: its connections would stay open until they are collected.
+        self._end = weakref.finalize(self, engine.dispose)
+        self._end.atexit = False
 
     @classmethod
     def open(cls, url: str | Path | None = None) -> Self:
@@ -174,7 +177,7 @@ class Database:
         """Close all connections; may be called again."""
         if not self._closed:
             self._closed = True
-            self.engine.dispose()
+            self._end()
 
     def __enter__(self) -> Self:
         return self
