@@ -60,7 +60,7 @@ def plant(folder, drift):
     if drift == "strategy":
         (folder / "cross.py").write_text(SOURCE.replace("20", "30"))
     elif drift == "data":
-        prices = pd.read_csv(folder / "prices.csv", index_col=0)
+        prices = pd.read_csv(folder / "prices.csv", index_col=0, float_precision="round_trip")
         prices.iloc[200, 1] *= 1.05
         prices.to_csv(folder / "prices.csv")
     elif drift in RELEASES:

@@ -52,12 +52,14 @@ class Helper:
     """
 
     def __init__(self, idle: float | None = None) -> None:
-        # Our packages and not what lies in the current folder.
-        packages = {str(Path(sys.modules[name].__path__[0]).parent) for name in ("outsample", "pandas", "numpy")}
+        # Our packages and not what lies in the current folder; ours first, for there may be another outsample.
+        packages = dict.fromkeys(
+            str(Path(sys.modules[name].__path__[0]).parent) for name in ("outsample", "pandas", "numpy")
+        )
         given = () if idle is None else (str(idle),)
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-s", "-P", "-m", "outsample.batch.helper", *given],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sorted(packages))},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(packages)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

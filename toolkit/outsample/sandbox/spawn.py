@@ -63,11 +63,12 @@ def server_environment() -> dict[str, str]:
     number of malloc arenas and no background thread of Arrow: a process that forks must have one thread.
     """
     found = {name: os.environ[name] for name in ("HOME", "NUMBA_CACHE_DIR", "TZ") if name in os.environ}
-    packages = {str(Path(__file__).parents[2]), *map(_folder, ("pandas", "numpy", "numba"))} - {""}
+    # Ours first: where the others lie there may be another outsample.
+    packages = dict.fromkeys((str(Path(__file__).parents[2]), *map(_folder, ("pandas", "numpy", "numba"))))
     return {
         **found,
         "PATH": os.defpath,
-        "PYTHONPATH": os.pathsep.join(sorted(packages)),
+        "PYTHONPATH": os.pathsep.join(filter(None, packages)),
         "PYTHONHASHSEED": "0",
         "PYTHONUTF8": "1",
         "LANG": "C.UTF-8",
