@@ -80,6 +80,17 @@ def test_how_many_are_checked_at_once_changes_nothing(data, source):
     assert reports[0] == reports[1] == reports[2]
 
 
+def test_the_first_of_several_leaks_is_told(data):
+    """However many leak at once: those behind the first are ended while they look for theirs, and are no error."""
+    request = study_request(LEAKY, data, params=None, options={}, store=False)
+    combinations = run_sweep(request, {"ahead": [1, 2, 3, 4]}).combinations
+    one, many = (
+        dataclasses.replace(check_choices(combinations, True, n_jobs=n_jobs), seconds=0.0) for n_jobs in (1, 4)
+    )
+    assert one == many
+    assert "Found with ahead = 1." in one.hint
+
+
 def test_ctrl_c_ends_every_check(data, monkeypatch):
     """Those at work are told to end, and no other begins."""
     request = study_request(CLEAN, data, params=None, options={}, store=False)

@@ -1,10 +1,16 @@
 """A server that is started before pandas is there: used once, never left behind."""
 
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import psutil
+
+import outsample
+from outsample.batch.helpers import Helper
+from outsample.sandbox.spawn import server_environment
 
 AHEAD = """
 import os, sys
@@ -73,3 +79,38 @@ def test_a_server_that_was_closed_is_not_started_ahead_again():
         print(len(_ahead), os.path.exists(f"/proc/{process}"))
         """
     ) == ["0", "False"]
+
+
+LOAD = """
+import subprocess, sys, threading
+started = []
+class Noting(subprocess.Popen):
+    def __init__(self, command, *rest, **options):
+        started.append(("outsample.sandbox.server" in command, "pandas" in sys.modules))
+        super().__init__(command, *rest, **options)
+subprocess.Popen = Noting
+from IPython.core.interactiveshell import InteractiveShell
+InteractiveShell.instance().run_line_magic("load_ext", "outsample")
+for thread in threading.enumerate():
+    if thread.name == "outsample-preload":
+        thread.join(60)
+print(started, "numba.core.typing.npydecl" in sys.modules)
+"""
+
+
+def test_the_extension_starts_the_server_before_pandas_and_loads_the_compiler():
+    """One server, first of all; when the thread has ended a kernel has nothing to import any more."""
+    done = subprocess.run([sys.executable, "-c", LOAD], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "[(True, False)] True", done.stderr
+
+
+def test_our_own_packages_come_first():
+    """Where pandas lies there may be another outsample: a server must not be one of its."""
+    ours = str(Path(outsample.__file__).parents[1])
+    assert server_environment()["PYTHONPATH"].split(os.pathsep)[0] == ours
+    helper = Helper()
+    try:
+        environment = psutil.Process(helper.process).environ()
+    finally:
+        helper.close()
+    assert environment["PYTHONPATH"].split(os.pathsep)[0] == ours

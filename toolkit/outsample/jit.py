@@ -10,6 +10,7 @@ must stay cheap.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
@@ -66,8 +67,12 @@ def _compile(function: Callable[..., Any], signatures: object, options: dict[str
 
 
 def preload() -> None:
-    """Load numba and what it knows of numpy, which the first kernel would otherwise wait for. Thread-safe."""
-    _first(0.0)
+    """Load numba and what it knows of numpy, which the first kernel would otherwise wait for. Thread-safe.
+
+    A failure is left for the first kernel to meet.
+    """
+    with contextlib.suppress(Exception):
+        _first(0.0)
 
 
 def _same(x: float) -> float:
