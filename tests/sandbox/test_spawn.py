@@ -10,6 +10,7 @@ import psutil
 
 import outsample
 from outsample.batch.helpers import Helper
+from outsample.sandbox import spawn
 from outsample.sandbox.spawn import server_environment
 
 AHEAD = """
@@ -114,3 +115,15 @@ def test_our_own_packages_come_first():
     finally:
         helper.close()
     assert environment["PYTHONPATH"].split(os.pathsep)[0] == ours
+
+
+def test_a_server_that_cannot_be_started_ahead_is_no_error_yet(monkeypatch):
+    """The extension is loaded all the same; the first run says what is wrong."""
+
+    def full(*_, **__):
+        raise OSError("Too many processes.")
+
+    monkeypatch.setattr(spawn, "_started", [])
+    monkeypatch.setattr(spawn.subprocess, "Popen", full)
+    spawn.spawn_ahead()
+    assert spawn._ahead == []

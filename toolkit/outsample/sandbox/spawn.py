@@ -100,8 +100,11 @@ def spawn(flavour: str = "base") -> Spawned:
 
 
 def spawn_ahead() -> None:
-    """Start a server for the next `spawn`, unless this process ever started one; does not wait for it."""
-    with _lock:
+    """Start a server for the next `spawn`, unless this process ever started one; does not wait for it.
+
+    A failure is left for the first run to meet.
+    """
+    with _lock, contextlib.suppress(OSError):
         if not _started:
             _ahead.append(_start(_AHEAD))
 
