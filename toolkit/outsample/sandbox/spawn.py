@@ -111,10 +111,10 @@ def spawn_ahead() -> None:
 
 def _start(flavour: str) -> Spawned:
     _started.append(flavour)
-    log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
-    control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    command = [sys.executable, "-s", "-P", "-m", "outsample.sandbox.server", str(theirs.fileno()), flavour]
-    with theirs:
+    with contextlib.ExitStack() as unless_started:
+        log = unless_started.enter_context(tempfile.TemporaryFile())
+        control, theirs = map(unless_started.enter_context, socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        command = [sys.executable, "-s", "-P", "-m", "outsample.sandbox.server", str(theirs.fileno()), flavour]
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,
             env=server_environment(),
@@ -125,6 +125,8 @@ def _start(flavour: str) -> Spawned:
             pass_fds=[theirs.fileno()],
             start_new_session=True,  # Ctrl-C in a terminal is for the parent
         )
+        theirs.close()
+        unless_started.pop_all()
     return Spawned(process=process, control=control, log=log)
 
 
