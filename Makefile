@@ -7,6 +7,8 @@ UV := .tools/$(SCRIPTS)/uv
 BIN := .venv/$(SCRIPTS)
 EXTRAS := --extra lab --extra queue --extra postgres --extra dask
 PYTEST := $(BIN)/pytest
+# The whole suite runs in two processes, a file in one of them.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 # Byte code is compiled once, at installation: without it every import takes three times as long.
 export UV_COMPILE_BYTECODE := 1
@@ -56,17 +58,17 @@ demo: build/.setup-run  ## a real strategy, from a notebook cell to a report in 
 	@echo "Report (open it):   build/demo/quickstart.html"
 
 test: build/.setup-dev build/.setup-system  ## all tests (about 25 minutes)
-	$(PYTEST)
+	$(PYTEST) $(SIDE_BY_SIDE)
 
 test-fast: build/.setup-dev  ## the quick part of the tests (under 3 minutes)
-	$(PYTEST) -m "not slow and not notebook and not browser and not server"
+	$(PYTEST) $(SIDE_BY_SIDE) -m "not slow and not notebook and not browser and not server"
 
 test-portable: build/.setup-dev  ## what needs no confinement by the kernel, for systems other than Linux
 	$(PYTEST) -m "not slow and not server" tests/engine tests/metrics tests/stats tests/strategy tests/validation \
 		tests/reference tests/report tests/sandbox/test_portable.py tests/sandbox/test_wire.py
 
 test-all: build/.setup-dev build/.setup-system test-qlib test-packaging  ## ten times the random tests, Qlib, packaging
-	OUTSAMPLE_TEST_SCALE=10 $(PYTEST) --timeout 3600
+	OUTSAMPLE_TEST_SCALE=10 $(PYTEST) $(SIDE_BY_SIDE) --timeout 3600
 
 test-packaging: build/.setup-dev  ## wheel and sdist in empty environments, on every Python and extra
 	$(BIN)/python tests/packaging/matrix.py

@@ -12,9 +12,26 @@ hypothesis.settings.register_profile("outsample", derandomize=True, deadline=Non
 hypothesis.settings.load_profile("outsample")
 
 
+# They share one Lab and one Chromium.
+BROWSER = ("tests/browser/", "tests/interop/test_qlib.py")
+
+
 def pytest_collection_modifyitems(items):
     """Browser tests come last: while Playwright runs, the thread has an event loop, which others must not meet."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    items.sort(key=lambda item: (item.nodeid.startswith(BROWSER), item.get_closest_marker("browser") is not None))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Side by side, a file stays in one process, and so do all tests of a browser."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return "browser" if file.startswith(BROWSER) else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

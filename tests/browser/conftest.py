@@ -39,3 +39,14 @@ def noted(pictures):
         path.write_text(json.dumps({**known, name: value}, indent=1) + "\n", encoding="utf-8")
 
     return note
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keep a picture of the page that a test failed on."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if report.failed and hasattr(page, "screenshot"):
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(PICTURES / f"failed-{item.name}.png".replace("/", "-")), full_page=True)
+    return report

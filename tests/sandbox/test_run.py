@@ -259,7 +259,7 @@ def test_data_end_at_the_cut():
 @pytest.mark.parametrize(
     "arguments",
     [{"strategy": 3}, {"data": 3}, {"seed": -1}, {"seed": True}, {"params": {"x": object()}}],
-    ids=str,
+    ids=["no source", "no data", "a negative seed", "a seed that is a truth value", "a parameter of no known kind"],
 )
 def test_bad_arguments_are_refused(arguments):
     """Arguments of the wrong kind are typed errors of the caller, not results."""
