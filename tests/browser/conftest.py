@@ -1,5 +1,6 @@
 """One JupyterLab for every test that looks at a page; servers for the dashboard."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -47,6 +48,9 @@ def pytest_runtest_makereport(item, call):
     report = yield
     page = getattr(item, "funcargs", {}).get("page")
     if report.failed and hasattr(page, "screenshot"):
+        from playwright.sync_api import Error
+
         PICTURES.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=str(PICTURES / f"failed-{item.name}.png".replace("/", "-")), full_page=True)
+        with contextlib.suppress(Error):  # of a page that is gone
+            page.screenshot(path=str(PICTURES / f"failed-{item.name}.png".replace("/", "-")), full_page=True)
     return report

@@ -182,6 +182,7 @@ def _suite(python: Path, left_out: tuple[str, ...]) -> str:
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("_build"))
     out = run(
         *(python, "-m", "pytest", "-q", "-m", QUICK, "tests", "-p", "no:randomly"),
+        *("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),  # as in the Makefile
         *("--ignore=tests/test_architecture.py", "--ignore=tests/packaging"),  # about the sources, and this script
         *(f"--deselect={name}" for name in left_out),
         cwd=copy,
