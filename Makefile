@@ -94,6 +94,9 @@ format: build/.setup-dev  ## put everything into the house format
 bench: build/.setup-dev  ## workloads against peers, into docs/benchmarks.md
 	$(BIN)/python tests/benchmarks/run.py
 
+profile: build/.setup-dev  ## the ten hottest functions of each workload
+	$(BIN)/python tests/benchmarks/hottest.py
+
 docs: build/.setup-docs  ## the documentation, into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 

@@ -4,6 +4,7 @@ import http.client
 import io
 import sqlite3
 import urllib.error
+from contextlib import closing
 from email.message import Message
 
 import pytest
@@ -28,7 +29,7 @@ def _http(status, **headers):
 
 def _locked(tmp_path):
     path = tmp_path / "x.db"
-    with sqlite3.connect(path) as one, sqlite3.connect(path, timeout=0) as two:
+    with closing(sqlite3.connect(path)) as one, closing(sqlite3.connect(path, timeout=0)) as two:
         one.execute("BEGIN EXCLUSIVE")
         try:
             two.execute("BEGIN EXCLUSIVE")

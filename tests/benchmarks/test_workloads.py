@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import overhead
+from benchmarks import hottest, overhead
 from benchmarks.inputs import many_assets, single_asset
 from benchmarks.workloads import GROWTH, WORKLOADS
 from outsample import run_sandboxed
@@ -65,3 +65,16 @@ def test_the_sandbox_gives_what_the_same_code_gives_in_process():
     strategy, data = overhead.prepared(4, 250)
     confined = run_sandboxed(strategy, data).positions.frame
     pd.testing.assert_frame_equal(confined, pd.DataFrame(overhead.in_process(data)), check_freq=False)
+
+
+def test_the_hottest_functions_are_named():
+    """A profile of W1 names ten functions, ours among them, the hottest first, none beyond the whole."""
+    (workload,) = (workload for workload in WORKLOADS if workload.key == "W1")
+    found, seconds = hottest.hottest(workload.prepare(0.01))
+    assert len(found) == 10
+    assert [hot.own for hot in found] == sorted((hot.own for hot in found), reverse=True)
+    assert sum(hot.own for hot in found) <= seconds
+    assert any(hot.where.startswith("outsample/") for hot in found)
+    lines = list(hottest.table(workload, 0.01))
+    assert len(lines) == 12
+    assert lines[0].startswith("W1: ")
