@@ -179,7 +179,7 @@ def test_there_are_enough_messages():
 @pytest.mark.parametrize("item", MESSAGES["raised"], ids=lambda item: item["code"][:40])
 def test_raised_errors_are_classified(item):
     """The code is run here and now; what it raises has its category, as an object and as type and text."""
-    if item["code"].startswith("np.int8") and int(version("numpy").partition(".")[0]) < 2:
+    if item["code"].startswith("np.int8") and np.lib.NumpyVersion(np.__version__) < "2.0.0":
         pytest.skip("numpy 1 wraps around and warns")
     error = _raised(compile(item["code"], "<message>", "exec"))
     assert classify_error(error) == item["category"]

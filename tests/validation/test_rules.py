@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from outsample.validation import validate
@@ -35,6 +36,8 @@ def test_every_rule_has_a_section():
 @pytest.mark.parametrize("rule", sorted(RULES.keys() - {"import-missing"}))
 def test_example_meets_its_rule(rule):
     """The example on the page meets the rule it explains, with the severity of the catalogue."""
+    if rule == "attribute-unknown" and np.lib.NumpyVersion(np.__version__) < "2.0.0":
+        pytest.skip("numpy 1 has what numpy 2 took away")
     found = [item for item in validate(UNSHOWN.get(rule, EXAMPLES[rule])) if item.rule == rule]
     assert found
     assert {item.severity for item in found} == {RULES[rule][0]}

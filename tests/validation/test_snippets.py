@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from outsample.validation import no_ops, validate
@@ -23,6 +24,8 @@ def test_enough_snippets():
 @pytest.mark.parametrize("name", SNIPPETS)
 def test_snippet_meets_exactly_its_rules(name):
     """A snippet gets the specific rules written beside it and no other, and is refused only for those that refuse."""
+    if name == "numpy_old" and np.lib.NumpyVersion(np.__version__) < "2.0.0":
+        pytest.skip("numpy 1 has what numpy 2 took away")
     expected, source = SNIPPETS[name]
     found = validate(source)
     assert {item.rule for item in found} == expected
