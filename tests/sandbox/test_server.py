@@ -137,7 +137,7 @@ def test_ctrl_c_ends_the_run_and_propagates(tmp_path):
     script.write_text(
         textwrap.dedent(
             """
-            import os, signal, threading, time, psutil
+            import contextlib, os, signal, threading, time, psutil
             from sandbox.support import run
             from outsample.sandbox.client import get_server
             server = get_server()
@@ -148,15 +148,18 @@ def test_ctrl_c_ends_the_run_and_propagates(tmp_path):
             except KeyboardInterrupt:
                 took = time.monotonic() - started
             time.sleep(0.5)
-            busy = [p for p in psutil.Process(server.process).children() if p.cpu_times().user > 0.3]
-            print(took < 1.5, len(busy), run("position = data.get('close') > 0").status.value)
+            busy = 0
+            for process in psutil.process_iter(["ppid"]):  # a process may end between two looks
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    busy += process.info["ppid"] == server.process and process.cpu_times().user > 0.3
+            print(took < 1.5, busy, run("position = data.get('close') > 0").status.value)
             """
         ),
         encoding="ascii",
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, env=environment, timeout=60, check=True)
-    assert done.stdout.decode().split() == ["True", "0", "ok"]
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, env=environment, timeout=60, check=False)
+    assert done.stdout.decode().split() == ["True", "0", "ok"], done.stderr.decode()
 
 
 def test_a_killed_parent_takes_everything_along(tmp_path):
