@@ -141,6 +141,7 @@ def test_ctrl_c_ends_the_run_and_propagates(tmp_path):
             from sandbox.support import run
             from outsample.sandbox.client import get_server
             server = get_server()
+            run("position = data.get('close') > 0")  # everything is imported: what is interrupted is a run
             threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
             started = time.monotonic()
             try:
