@@ -3,8 +3,8 @@
     python tests/benchmarks/hottest.py [--only W1] [--scale 1.0]
 
 A workload runs once unmeasured, so that compiling is not counted, and once under `cProfile`: of this process and of the
-thread that called. What sandboxed children and other threads do is in the time of the function that waits for them. W6 and W8 are scripts of their own (`overhead.py`,
-`batches.py`) and are not among these.
+thread that called. What sandboxed children and other threads do is in the time of the function that waits for them. W6
+and W8 are scripts of their own (`overhead.py`, `batches.py`) and are not among these.
 """
 
 import argparse
