@@ -177,11 +177,26 @@ def test_a_length_that_does_not_fit_is_refused():
             read(pack({"status": "ok", "kind": "position", "call": None, "frame": frame}, bytes(size)))
 
 
-def test_booleans_are_zero_or_one():
-    """A byte that is neither 0 nor 1 is no boolean."""
-    frame = {"rows": 1, "columns": ["A"], "dtype": "bool", "tz": None}
-    with pytest.raises(ResultInvalid, match="booleans"):
-        read(pack({"status": "ok", "kind": "position", "call": None, "frame": frame}, bytes(8) + b"\2"))
+def test_booleans_are_bits():
+    """The first is the highest bit of the first byte; bits after the last are not read."""
+    frame = {"rows": 1, "columns": ["A", "B", "C"], "dtype": "bool", "tz": None}
+    answer = read(pack({"status": "ok", "kind": "position", "call": None, "frame": frame}, bytes(8) + b"\xbf"))
+    assert answer.positions.frame.to_numpy().tolist() == [[True, False, True]]
+
+
+def test_bits_may_not_unpack_to_more_than_is_allowed():
+    """Eight cells come in a byte: what they take when they are unpacked has the same limit."""
+    frame = {"rows": 100, "columns": [str(k) for k in range(20)], "dtype": "bool", "tz": None}
+    text = json.dumps({"status": "ok", "kind": "position", "call": None, "frame": frame}).encode()
+    body = bytes(8 * 100 + 250)
+    for limit, allowed in ((1_999, False), (2_000, True)):
+        message = MessageReader(limit).feed(PREFIX.pack(b"OSR1", len(text), len(body)) + text + body)
+        if allowed:
+            with pytest.raises(ResultInvalid, match="more than once"):  # the dates are all 1970
+                decode_answer(message)
+        else:
+            with pytest.raises(ResultInvalid, match="2,000 cells, at most 1,999"):
+                decode_answer(message)
 
 
 def test_deep_json_is_refused():

@@ -6,6 +6,7 @@ intersection. A row of the result at t reads rows of both frames up to t.
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -108,19 +109,29 @@ def array_operator(name: str, left: object, right: object) -> np.ndarray[Any, An
         Of `ALL_OPERATORS`.
     left, right : ndarray of one shape, or one of them a number
     """
-    kinds = _kind(left) + _kind(right)
+    function, quiet = _function(name, _kind(left), _kind(right))
     result: np.ndarray[Any, Any]
-    if name in COMPARISONS and set(kinds) <= set("fiub"):
-        result = COMPARISONS[name](left, right)
+    if function is None:
+        return None
+    if not quiet:
+        result = function(left, right)
         return result
-    if name in LOGIC and kinds == "bb":
-        result = LOGIC[name](left, right)
-        return result
-    if name in ARITHMETIC and "f" in kinds and set(kinds) <= set("fiu"):
-        with np.errstate(all="ignore"):
-            result = ARITHMETIC[name](left, right)
-        return result
-    return None
+    with np.errstate(all="ignore"):
+        result = function(left, right)
+    return result
+
+
+@functools.cache
+def _function(name: str, left: str, right: str) -> tuple[Callable[[Any, Any], Any] | None, bool]:
+    """The function for operands of two kinds, if there is one, and whether it has to be kept from warning."""
+    kinds = {left, right}
+    if name in COMPARISONS and kinds <= set("fiub"):
+        return COMPARISONS[name], False
+    if name in LOGIC and kinds == {"b"}:
+        return LOGIC[name], False
+    if name in ARITHMETIC and "f" in kinds and kinds <= set("fiu"):
+        return ARITHMETIC[name], True
+    return None, False
 
 
 def _kind(operand: object) -> str:

@@ -100,7 +100,7 @@ class BaseFrame(pd.DataFrame):
         kept = context.memo.get(key)
         if kept is None:
             kept = self._computed(compute)
-            object.__setattr__(kept, "_token", Token(kept, key))
+            object.__setattr__(kept, "_key", key)
             context.memo.put(key, kept)
         return cast(Self, again(kept))
 
@@ -127,11 +127,13 @@ class BaseFrame(pd.DataFrame):
 
 
 def again(kept: FrameT) -> FrameT:
-    """Return a frame with the content of one that has a token and that nobody writes to; writing to it copies."""
+    """Return a frame with the content of one that has a name and that nobody writes to; writing to it copies."""
     own = vars(kept)
     if "_parts" not in own:
-        object.__setattr__(kept, "_parts", kept_parts(kept))
+        object.__setattr__(kept, "_parts", parts_of(kept) or kept_parts(kept))
     known: dict[str, object] = {name: own[name] for name in ("_token", "_context", "_source") if name in own}
+    if "_key" in own:
+        known["_token"] = Token(kept, own["_key"], handed_out=False)
     if own["_parts"] is None:
         result = kept.copy(deep=False)
         vars(result).update(known)
@@ -148,10 +150,19 @@ def _light(kind: type[FrameT], parts: Parts, owner: BaseFrame | None, known: dic
 def made(frame: FrameT, values: Array) -> FrameT:
     """Values [symbol x date] with the labels of a frame, and what it knows of its dataset."""
     parts = parts_of(frame)
+    if parts is not None and _is_new(values) and values.dtype.kind in "fiub":
+        values.flags.writeable = False
+        known = {"_context": vars(frame).get("_context")}
+        return _light(type(frame), Parts(values, parts.dates, parts.symbols), None, known)
     dates, symbols = (frame.index, frame.columns) if parts is None else (parts.dates, parts.symbols)
     result = type(frame)(values.T, index=dates, columns=symbols, copy=False)
     object.__setattr__(result, "_context", vars(frame).get("_context"))
     return result
+
+
+def _is_new(values: Array) -> bool:
+    """Whether this is memory of its own, in one piece, that nobody else reads."""
+    return values.flags.c_contiguous and values.flags.writeable and not isinstance(values.base, np.ndarray)
 
 
 def whole(name: str, value: object) -> int:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-__all__ = ["Parts", "combinable", "kept_parts", "parts_of"]
+__all__ = ["Parts", "bytes_of", "combinable", "kept_parts", "parts_of"]
 
 Array = np.ndarray[Any, Any]
 # Whole numbers up to here are what they are as float64 too.
@@ -42,6 +42,12 @@ def parts_of(frame: pd.DataFrame) -> Parts | None:
         return None
     parts: Parts = light[0]
     return parts
+
+
+def bytes_of(frame: pd.DataFrame) -> int:
+    """Return how much memory the numbers of a frame take; one that is not built stays so."""
+    parts = parts_of(frame)
+    return int(frame.to_numpy().nbytes if parts is None else parts.block.nbytes)
 
 
 def kept_parts(frame: pd.DataFrame) -> Parts | None:

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from outsample.data.light import bytes_of
+
 __all__ = ["FrameContext", "Memo", "Token", "copy_on_write"]
 
 DEFAULT_LIMIT = 128 * 2**20
@@ -39,19 +41,21 @@ class Token:
         The frame as it is now; a reference is held, so that a write to it goes to new memory.
     key : hashable
         The name: a data key, or (parent's name, operator, arguments).
+    handed_out : bool
+        Somebody may write to `frame` itself. If nobody can, no twin of it is needed.
     """
 
-    __slots__ = ("_address", "_twin", "key")
+    __slots__ = ("_twin", "key")
 
-    def __init__(self, frame: pd.DataFrame, key: Hashable) -> None:
+    def __init__(self, frame: pd.DataFrame, key: Hashable, *, handed_out: bool = True) -> None:
         self.key = key
-        self._twin = pd.DataFrame(frame, copy=False)
-        self._address = _address(self._twin)
+        self._twin = pd.DataFrame(frame, copy=False) if handed_out else frame
 
     def names(self, frame: pd.DataFrame) -> bool:
         """Whether `frame` still has the content that the token names."""
         twin = self._twin
-        return _address(frame) == self._address and frame.index.is_(twin.index) and frame.columns.is_(twin.columns)
+        same = frame.index.is_(twin.index) and frame.columns.is_(twin.columns)
+        return same and _address(frame) == _address(twin)
 
 
 def _address(frame: pd.DataFrame) -> tuple[int, tuple[int, ...], tuple[int, ...], str]:
@@ -93,7 +97,7 @@ class Memo:
 
     def put(self, key: Hashable, frame: pd.DataFrame) -> None:
         """Remember a frame that nobody else writes to."""
-        size = int(frame.to_numpy().nbytes)
+        size = bytes_of(frame)
         if size > self.limit:
             return
         with self._lock:

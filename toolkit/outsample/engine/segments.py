@@ -16,6 +16,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -107,8 +108,7 @@ class Segments:
         return found
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Held:
+class Held(NamedTuple):
     """The holdings of one run.
 
     Parameters

@@ -85,18 +85,17 @@ def _groups(request: Request, executions: Sequence[ExecutionResult]) -> Iterator
     if request.engine != "vectorised" or request.alpha is not None:
         return
     group: list[int] = []
-    size, first = 0, None
+    first, room = None, 0
     for place, execution in enumerate(executions):
         positions = execution.positions
         if positions is None or positions.kind != "position":
             continue
-        if first is not None and size < _STACK and _alike(first, positions):
+        if first is not None and len(group) < room and _alike(first, positions):
             group.append(place)
-        else:
-            if group:
-                yield group
-            group, size, first = [place], 0, positions
-        size += _bytes(positions)
+            continue
+        if group:
+            yield group
+        group, first, room = [place], positions, _STACK // max(_bytes(positions), 1)
     if group:
         yield group
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -29,8 +28,7 @@ _ROWS = 16
 _ROUNDING = 1e-12
 
 
-@dataclass(frozen=True, kw_only=True)
-class Numbers:
+class Numbers(NamedTuple):
     """Numbers of one combination over the whole evaluation; NaN where `measure` says NaN.
 
     `plain_sharpe` is annual, without a risk-free rate, and said of less than a year too: what an objective maximises.

@@ -132,4 +132,4 @@ def scores(objective: Objective, periods_per_year: float) -> Judge:
 
 def _number(value: object) -> float:
     number = float(value)  # type: ignore[arg-type]
-    return number if not math.isnan(number) and not np.isneginf(number) else math.nan
+    return number if number > -math.inf else math.nan  # a NaN is not

@@ -1,7 +1,7 @@
 """The runs of a sweep: parameter sets handed out to sandbox sessions, and what each came to.
 
 Threads take shares of the sets from one list: large ones while much is left, small ones at the end, so that
-none waits for another for long. While a session's child runs a share, the one before is simulated.
+none waits for another for long. While a session's child goes on, the batch before is simulated.
 Which thread took a set never changes a number.
 """
 
@@ -11,6 +11,7 @@ import concurrent.futures
 import functools
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,8 +38,10 @@ KEPT_BYTES = 256 << 20
 SHARE_SECONDS = 0.25
 # The last shares are no smaller than this: each costs a message each way.
 LEAST_SECONDS = 0.01
-# What starting another session has to be worth: its start, and results of operators that the first one knows.
+# Another session starts when the first has been at work for so long, and so much is left: by then it is known how
+# fast the strategy is, and results of operators that the first session knows are new to another.
 START_SECONDS = 0.06
+LEFT_SECONDS = 0.1
 FIRST_SHARE = 8
 
 
@@ -60,17 +63,30 @@ class Done:
     found: Found
 
 
-def in_sessions(request: Request, sets: Sequence[Params], n_jobs: int | None, on_done: Progress | None) -> list[Done]:
-    """Run parameter sets in sessions, one per thread, results in the order of the sets."""
+def in_sessions(
+    request: Request,
+    sets: Sequence[Params],
+    n_jobs: int | None,
+    on_done: Progress | None,
+    check: Callable[[], None] = lambda: None,
+) -> list[Done]:
+    """Run parameter sets in sessions, one per thread, results in the order of the sets.
+
+    `check` is called before anything of the strategy runs, while the first session starts; its error ends it all.
+    """
     threads = max(1, min(n_jobs or os.cpu_count() or 1, len(sets)))
     if distributing():
+        check()
         # A cluster gets neither a shared list nor the caller's function: progress is not told from there.
         size = -(-len(sets) // threads)
         parts = [sets[first : first + size] for first in range(0, len(sets), size)]
         shares = pmap_cancellable(functools.partial(_share, request), parts, n_jobs=threads)
         return [done for share in shares for done in share]
-    work = _Work(request, sets, on_done)
-    pmap_cancellable(work.worker, range(threads), n_jobs=threads)
+    with _session(request) as first:
+        first.start()
+        check()
+        work = _Work(request, sets, first, on_done)
+        pmap_cancellable(work.worker, range(threads), n_jobs=threads)
     return work.results()
 
 
@@ -96,21 +112,23 @@ def _session(request: Request) -> SandboxSession:
 
 
 def _done(request: Request, executions: Sequence[ExecutionResult]) -> list[Done]:
-    found = simulated(request, executions)
-    return [
-        Done(execution=execution, first=_first(execution), found=one)
-        for execution, one in zip(executions, found, strict=True)
-    ]
+    found, done = simulated(request, executions), []
+    dates: pd.Index | None = None
+    first: pd.Timestamp | None = None
+    for execution, one in zip(executions, found, strict=True):
+        before, dates = dates, _dates(execution)
+        if dates is not before or dates is None:  # those of a batch are one object
+            first = None if dates is None or not len(dates) else dates[0]
+        done.append(Done(execution=execution, first=first, found=one))
+    return done
 
 
-def _first(execution: ExecutionResult) -> pd.Timestamp | None:
+def _dates(execution: ExecutionResult) -> pd.Index | None:
     positions = execution.positions
     if positions is None:
         return None
     # A table of a batch need not be made to know its dates.
-    dates = positions.labels[0] if isinstance(positions, BatchPositions) else positions.frame.index
-    first: pd.Timestamp | None = dates[0] if len(dates) else None
-    return first
+    return positions.labels[0] if isinstance(positions, BatchPositions) else positions.frame.index
 
 
 def _bytes(execution: ExecutionResult | None) -> int:
@@ -126,61 +144,69 @@ def _bytes(execution: ExecutionResult | None) -> int:
 class _Work:
     """The list of sets that threads take shares of."""
 
-    def __init__(self, request: Request, sets: Sequence[Params], on_done: Progress | None) -> None:
-        self._request, self._sets, self._on_done = request, sets, on_done
+    def __init__(
+        self,
+        request: Request,
+        sets: Sequence[Params],
+        first: SandboxSession,
+        on_done: Progress | None,
+    ) -> None:
+        self._request, self._sets, self._first, self._on_done = request, sets, first, on_done
         self._lock = threading.Lock()
-        # Two shares are done, and the first of them is slower: it is known how fast the strategy is.
-        self._begun = threading.Event()
-        self._next, self._finished, self._kept = 0, 0, 0
+        self._all_taken = threading.Event()
+        self._working, self._next, self._finished, self._kept = 0, 0, 0, 0
         self._seconds = 0.0  # of one set, as last seen
         self._shares: dict[int, list[Done]] = {}
 
     def worker(self, place: int, cancel: threading.Event | None) -> None:
         """Take shares until none is left."""
-        if place and self._begun.wait(START_SECONDS) and not self._worth_it():
+        if place and (self._all_taken.wait(START_SECONDS) or not self._worth_it()):
             return
         try:
-            with _session(self._request) as session, concurrent.futures.ThreadPoolExecutor(1) as beside:
-                before: concurrent.futures.Future[None] | None = None
+            with self._lock:
+                self._working += 1
+            with (
+                _session(self._request) if place else self._first as session,
+                concurrent.futures.ThreadPoolExecutor(1) as pool,
+            ):
+                beside = _Beside(pool, self._note, self._add)
                 while (taken := self._take()) is not None:
                     if cancel is not None and cancel.is_set():
                         raise errors.SandboxCancelled("The sweep was cancelled.")
-                    executions = session.series(self._sets[taken], cancel=cancel)
-                    self._note(sum(one.wall_seconds for one in executions) / len(executions))
-                    if before is not None:
-                        before.result()  # no more than one share waits, and its error ends the work
-                    before = beside.submit(self._add, taken.start, executions)
-                if before is not None:
-                    before.result()
+                    beside.begin(taken.start)
+                    session.series(self._sets[taken], cancel=cancel, on_batch=beside.add)
+                beside.wait()
         finally:
-            self._begun.set()
+            self._all_taken.set()
 
     def results(self) -> list[Done]:
         """Everything, in the order of the sets."""
         return [done for first in sorted(self._shares) for done in self._shares[first]]
 
     def _worth_it(self) -> bool:
+        """Whether one more session is worth its start."""
         with self._lock:
-            return (len(self._sets) - self._next) * self._seconds > START_SECONDS
+            return not self._seconds or (len(self._sets) - self._next) * self._seconds > LEFT_SECONDS
 
     def _take(self) -> slice | None:
         with self._lock:
             left = len(self._sets) - self._next
             if not left:
+                self._all_taken.set()
                 return None
             size = FIRST_SHARE if not self._seconds else max(1, int(SHARE_SECONDS / self._seconds))
             if not self._seconds and self._next:
                 size = 1  # slow so far: another thread is still at its first share
             least = int(LEAST_SECONDS / self._seconds) if self._seconds else 1
-            taken = slice(self._next, self._next + min(size, max(left // 3, least, 1), left))
+            part = left // (self._working + 1)
+            taken = slice(self._next, self._next + min(size, max(part, least, 1), left))
             self._next = taken.stop
             return taken
 
     def _note(self, seconds: float) -> None:
+        """Remember how long a set of the last batch took."""
         with self._lock:
-            again, self._seconds = self._seconds > 0.0, max(seconds, 1e-6)
-        if again:
-            self._begun.set()
+            self._seconds = max(seconds, 1e-6)
 
     def _add(self, first: int, executions: Sequence[ExecutionResult]) -> None:
         done = _done(self._request, executions)
@@ -196,3 +222,34 @@ class _Work:
                 self._finished += 1
                 if self._on_done is not None:
                     self._on_done(self._finished, len(self._sets))
+
+
+class _Beside:
+    """Has batches simulated in a thread of their own while the next one comes."""
+
+    def __init__(
+        self,
+        pool: concurrent.futures.Executor,
+        note: Callable[[float], None],
+        add: Callable[[int, Sequence[ExecutionResult]], None],
+    ) -> None:
+        self._pool, self._note, self._add = pool, note, add
+        self._before: concurrent.futures.Future[None] | None = None
+        self._next, self._since = 0, 0.0
+
+    def begin(self, first: int) -> None:
+        """Say where the sets of the batches that follow begin."""
+        self._next, self._since = first, time.perf_counter()
+
+    def add(self, executions: Sequence[ExecutionResult]) -> None:
+        """Take one batch; no more than one waits."""
+        now = time.perf_counter()
+        self._note((now - self._since) / len(executions))
+        self.wait()
+        self._before = self._pool.submit(self._add, self._next, executions)
+        self._next, self._since = self._next + len(executions), now
+
+    def wait(self) -> None:
+        """Wait for the batch before; its error ends the work."""
+        if self._before is not None:
+            self._before.result()

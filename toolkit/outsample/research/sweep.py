@@ -12,6 +12,7 @@ simulation, metrics and all else when they are asked for.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import threading
 import time
@@ -146,8 +147,7 @@ def run_sweep(
     scores(objective, request.periods_per_year)  # an unknown name is refused before anything runs
     began = time.perf_counter()
     params = combinations(grid, constraint)
-    _check(request, params)
-    done = in_sessions(request, params, n_jobs, on_done)
+    done = in_sessions(request, params, n_jobs, on_done, functools.partial(_check, request, params))
     found = _combined(request, params, done, objective)
     ran = time.perf_counter()
     stateful = _differs_alone(found, n_jobs)

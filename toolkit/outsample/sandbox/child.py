@@ -23,11 +23,12 @@ from outsample.sandbox.series import answer_series
 from outsample.sandbox.stubs import Notes
 from outsample.sandbox.warm import rehearse
 
-__all__ = ["Descriptors", "await_request"]
+__all__ = ["SESSION_DESCRIPTORS", "Descriptors", "await_request"]
 
 RESULT, COMMANDS = 3, 4
 MAXIMUM_REQUEST = 65_536
 MAXIMUM_DESCRIPTORS = 8
+SESSION_DESCRIPTORS = 5  # one more than a run has
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ from outsample.sandbox.stubs import Notes
 from outsample.sandbox.wire import encode_answer
 from outsample.strategy import Strategy
 
-__all__ = ["FILENAME", "Program", "answer", "execute", "failure", "flush_output"]
+__all__ = ["FILENAME", "Program", "answer", "execute", "failure", "flush_output", "table_of"]
 
 FILENAME = "<strategy>"
 _NO_POSITIONS = "The strategy ended without positions."
@@ -139,18 +139,18 @@ def _answer(scene: Scene, returned: object) -> tuple[dict[str, object], pd.DataF
     header: dict[str, object] = {"status": "ok", "kind": "position", "call": None}
     if recorder.options is not None:
         header["call"] = {"dialect": recorder.dialect, "options": recorder.options}
-        return header, _table(recorder.position, scene)
+        return header, table_of(recorder.position, scene)
     if isinstance(returned, LazyReport):
         returned = returned.position
     names = scene.names
     for kind, value in (("position", returned), ("position", names.get("position")), ("signal", names.get("signal"))):
         if value is not None:
             header["kind"] = kind
-            return header, _table(value, scene)
+            return header, table_of(value, scene)
     raise StrategyError(_NO_POSITIONS, hint=_THREE_WAYS, error_type="NoPositions")
 
 
-def _table(value: object, scene: Scene) -> pd.DataFrame:
+def table_of(value: object, scene: Scene) -> pd.DataFrame:
     """Return positions as a frame of bool or float64 with dates as index."""
     if isinstance(value, LazyReport):
         value = value.position

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
 from outsample.config import SandboxPolicy
@@ -35,6 +35,9 @@ class PortableSession:
         request = make_request(strategy, data, {})
         self._request = dataclasses.replace(request, policy=policy or SandboxPolicy(), seed=seed)
 
+    def start(self) -> None:
+        """Nothing is started here before a run."""
+
     def run(
         self, params: Mapping[str, object] | None = None, *, cancel: threading.Event | None = None
     ) -> ExecutionResult:
@@ -48,10 +51,19 @@ class PortableSession:
             yield self.run(params)
 
     def series(
-        self, parameter_sets: Sequence[Mapping[str, object]], *, cancel: threading.Event | None = None
+        self,
+        parameter_sets: Sequence[Mapping[str, object]],
+        *,
+        cancel: threading.Event | None = None,
+        on_batch: Callable[[list[ExecutionResult]], None] | None = None,
     ) -> list[ExecutionResult]:
         """Run parameter sets in their order; there is no faster way here."""
-        return [self.run(params, cancel=cancel) for params in parameter_sets]
+        results = []
+        for params in parameter_sets:
+            results.append(self.run(params, cancel=cancel))
+            if on_batch is not None:
+                on_batch(results[-1:])
+        return results
 
     def close(self) -> None:
         """Nothing stays open between two runs."""

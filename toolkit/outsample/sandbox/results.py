@@ -7,7 +7,7 @@ from typing import Any
 
 from outsample.config import SandboxPolicy
 from outsample.errors import ResultInvalid
-from outsample.model import ExecutionResult, SandboxReport, Status
+from outsample.model import ExecutionResult, Positions, SandboxReport, Status
 from outsample.sandbox.outcome import Outcome
 from outsample.sandbox.request import cpu_limit
 from outsample.sandbox.wire import Answer, decode_answer, decode_answers, plain_text
@@ -52,8 +52,15 @@ def finish_batch(outcome: Outcome, report: SandboxReport) -> list[ExecutionResul
     answers = decode_answers(outcome.message)
     outcome.wall_seconds /= len(answers)
     outcome.cpu_seconds /= len(answers)
-    seen = _seen(outcome, report)
-    return [_answered(answer, seen) for answer in answers]
+    first = _answered(answers[0], _seen(outcome, report))
+    return [first, *(_with_positions(first, answer.positions) for answer in answers[1:])]
+
+
+def _with_positions(result: ExecutionResult, positions: Positions | None) -> ExecutionResult:
+    """The result of another answer of a batch: they differ in their positions alone."""
+    other = object.__new__(ExecutionResult)
+    other.__dict__.update(result.__dict__, positions=positions)
+    return other
 
 
 def _result(outcome: Outcome, answer: Answer | None, policy: SandboxPolicy, report: SandboxReport) -> ExecutionResult:

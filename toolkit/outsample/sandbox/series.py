@@ -8,8 +8,10 @@ itself, in its turn.
 
 from __future__ import annotations
 
+import ast
 import functools
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +22,8 @@ from outsample.data import Dataset
 from outsample.data.light import parts_of
 from outsample.sandbox.execute import FILENAME, Program, execute, failure, flush_output
 from outsample.sandbox.helpers import plant_modules
+from outsample.sandbox.namespace import make_scene
+from outsample.sandbox.steps import Steps, find_steps
 from outsample.sandbox.stubs import Notes
 from outsample.sandbox.wire import encode_answer
 from outsample.strategy import Literal, Strategy
@@ -29,7 +33,7 @@ __all__ = ["Template", "answer_series"]
 
 # A batch is sent when it has so many bytes of values, or is so old: results are used while others are made.
 BATCH_BYTES = 2 << 20
-BATCH_SECONDS = 0.03
+BATCH_SECONDS = 0.01
 # A value of one of these types is a parameter as it is, if it is of the type of the default.
 _PLAIN = (int, float, str, bool)
 
@@ -50,21 +54,41 @@ class Template:
         self._marks: dict[str, str] = {}
         self._slots: dict[str, int] = {}  # place of each value among the constants, where none is inside another
         self._types: dict[str, type] = {}
+        self._tree: ast.Module | None = None  # with the marks
+        self._steps: tuple[Dataset, Steps | None] | None = None
         self._program: Program | None = None
 
     def fill(self, params: Mapping[str, object]) -> Program:
         """Return the program of one parameter set; errors are those of `Program.compile`."""
-        if self._program is None:
-            self._program = self._compiled(params)
-        if self._slots and params.keys() == self._slots.keys():
+        self._compile(params)
+        assert self._program is not None
+        if self._slots and self._takes(params):
             constants = list(self._program.code.co_consts)
             for name, value in params.items():
-                if type(value) is not self._types[name]:
-                    break
                 constants[self._slots[name]] = value
-            else:
-                return self._with(tuple(constants))
+            return self._with(tuple(constants))
         return self._filled_in_full(params, self._program)
+
+    def decide(
+        self, params: Mapping[str, object], dataset: Dataset, caught: Sequence[object]
+    ) -> tuple[dict[str, object], pd.DataFrame] | None:
+        """Return header and table of one parameter set, where the source is nothing but steps; None elsewhere."""
+        self._compile(params)
+        assert self._program is not None
+        if self._tree is None or not self._takes(params):
+            return None
+        if self._steps is None or self._steps[0] is not dataset:
+            by_mark = {mark: name for name, mark in self._marks.items()}
+            self._steps = dataset, find_steps(self._tree, by_mark, self._program.entry, make_scene(dataset, Notes()))
+        steps = self._steps[1]
+        frame = None if steps is None else steps.run(params, caught)
+        if steps is None or frame is None:
+            return None
+        return {"status": "ok", "kind": steps.kind, "call": None}, frame
+
+    def _takes(self, params: Mapping[str, object]) -> bool:
+        """Whether these are values for all marks, and need not be brought to the type of the default."""
+        return {name: type(value) for name, value in params.items()} == self._types
 
     def _with(self, constants: tuple[object, ...]) -> Program:
         assert self._program is not None
@@ -80,8 +104,10 @@ class Template:
         by_mark = {mark: values[name] for name, mark in self._marks.items()}
         return self._with(_filled(program.code.co_consts, by_mark))
 
-    def _compiled(self, params: Mapping[str, object]) -> Program:
+    def _compile(self, params: Mapping[str, object]) -> None:
         """Compile with a text that no source holds in the place of each value; it stays a constant of the code."""
+        if self._program is not None:
+            return
         plain = Program.compile(self._source, self._name, {})
         tree = Strategy.from_source(self._source, self._name).syntax_tree(FILENAME)
         marks = {}
@@ -96,9 +122,10 @@ class Template:
         self._types = {name: type(self._defaults[name]) for name in self._marks}
         inside = _texts(tuple(item for item in code.co_consts if isinstance(item, tuple)))
         alone = all(mark in places and mark not in inside for mark in self._marks.values())
-        if alone and all(kind in _PLAIN for kind in self._types.values()):
-            self._slots = {name: places[mark] for name, mark in self._marks.items()}
-        return Program(code=code, entry=plain.entry, remarks=plain.remarks)
+        if self._marks and all(kind in _PLAIN for kind in self._types.values()):
+            self._slots = {name: places[mark] for name, mark in self._marks.items()} if alone else {}
+            self._tree = None if plain.remarks else tree
+        self._program = Program(code=code, entry=plain.entry, remarks=plain.remarks)
 
 
 @functools.lru_cache(maxsize=1)
@@ -112,21 +139,33 @@ def answer_series(
 ) -> None:
     """Run what a request asks for with each parameter set and send the answers, in the order of the sets."""
     template, batch = _template(request["source"], request["name"]), _Batch(send)
-    modules = request.get("modules", {})
-    for place, params in enumerate(sets):
-        notes.clear()
-        try:
-            program = template.fill(params)
-            if modules or not place:
-                plant_modules(modules)
-            header, frame = execute(program, dataset, notes, seed=request["seed"])
-            header["warnings"] = notes.lines
-            batch.add(header, frame)
-        except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is an answer
-            batch.flush()
-            send(encode_answer(failure(error, notes)))
-        flush_output()
-    batch.flush()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for params in sets:
+            notes.clear()
+            del caught[:]
+            try:
+                header, frame = template.decide(params, dataset, caught) or _run(
+                    template, params, request, dataset, notes
+                )
+                header["warnings"] = notes.lines
+                batch.add(header, frame)
+            except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is an answer
+                batch.flush()
+                flush_output()
+                send(encode_answer(failure(error, notes)))
+        batch.flush()
+
+
+def _run(
+    template: Template, params: Mapping[str, object], request: Mapping[str, Any], dataset: Dataset, notes: Notes
+) -> tuple[dict[str, object], pd.DataFrame]:
+    """Run one parameter set the ordinary way."""
+    program = template.fill(params)
+    plant_modules(request.get("modules", {}))
+    decided = execute(program, dataset, notes, seed=request["seed"])
+    flush_output()
+    return decided
 
 
 class _Batch:
@@ -139,7 +178,7 @@ class _Batch:
         self._labels: tuple[pd.Index, pd.Index]
         self._values: list[np.ndarray] = []
         self._bytes = 0
-        self._since = time.process_time()
+        self._since = time.perf_counter()
 
     def add(self, header: dict[str, object], frame: pd.DataFrame) -> None:
         parts = parts_of(frame)
@@ -152,14 +191,14 @@ class _Batch:
             self._header, self._first, self._labels = header, frame, (index, columns)
         self._values.append(values)
         self._bytes += values.nbytes
-        if self._bytes >= BATCH_BYTES or time.process_time() - self._since >= BATCH_SECONDS:
+        if self._bytes >= BATCH_BYTES or time.perf_counter() - self._since >= BATCH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
         if self._first is not None:
             self._send(encode_answer(self._header, self._first, batch=self._values))
         self._first, self._values, self._bytes = None, [], 0
-        self._since = time.process_time()
+        self._since = time.perf_counter()
 
     def _fits(self, header: dict[str, object], values: np.ndarray, index: pd.Index, columns: pd.Index) -> bool:
         return (

@@ -21,7 +21,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from outsample.sandbox.child import MAXIMUM_DESCRIPTORS, MAXIMUM_REQUEST, await_request
+from outsample.sandbox.child import MAXIMUM_DESCRIPTORS, MAXIMUM_REQUEST, SESSION_DESCRIPTORS, await_request
 from outsample.sandbox.payload import MappedDataset
 from outsample.sandbox.seccomp import program_for
 from outsample.sandbox.stubs import Notes, plant_plotting
@@ -29,6 +29,8 @@ from outsample.sandbox.warm import warm
 
 __all__ = ["Server", "main"]
 
+# Milliseconds without a message after which a child is forked ahead, if there is none.
+PAUSE = 30
 _PAGE = resource.getpagesize()
 
 
@@ -70,7 +72,10 @@ class Server:
     def serve(self) -> None:
         """Serve until the parent closes the control socket, then end every child."""
         while True:
-            for descriptor, _ in self._poll.poll():
+            ready = self._poll.poll(None if self._spare else PAUSE)
+            if not ready:
+                self._spare = self._fork()
+            for descriptor, _ in ready:
                 if descriptor == self._control.fileno():
                     if not self._accept():
                         self._end()
@@ -107,7 +112,9 @@ class Server:
         self._sockets[run.fileno()] = child.pidfd
         self._poll.register(child.pidfd, select.POLLIN)
         self._poll.register(run, select.POLLIN)
-        self._spare = self._fork()
+        # A session goes on for a while, and needs the cores: the next child is made in the first pause.
+        if len(descriptors) < 1 + SESSION_DESCRIPTORS:
+            self._spare = self._fork()
 
     def _fork(self) -> _Forked:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

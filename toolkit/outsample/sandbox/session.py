@@ -7,11 +7,12 @@ re-runs some of them in fresh children and compares.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
 from outsample.config import SandboxPolicy
@@ -30,12 +31,11 @@ __all__ = ["SandboxSession"]
 MAXIMUM_COMMAND = 65_536
 
 
-class _Interrupted(Exception):
-    """A series did not end with answers alone."""
+Add = Callable[[list[ExecutionResult]], None]
 
-    def __init__(self, answered: list[ExecutionResult]) -> None:
-        super().__init__()
-        self.answered = answered
+
+class _InterruptedError(Exception):
+    """Something else than an answer came from a series."""
 
 
 class SandboxSession:
@@ -67,6 +67,11 @@ class SandboxSession:
         self._watch: Watch | None = None
         self._lock = threading.Lock()
 
+    def start(self) -> None:
+        """Start the child already, so that the first run need not wait for it; an error is left to that run."""
+        with self._lock, contextlib.suppress(SandboxCrashed):
+            self._started()
+
     def run(
         self, params: Mapping[str, object] | None = None, *, cancel: threading.Event | None = None
     ) -> ExecutionResult:
@@ -96,31 +101,47 @@ class SandboxSession:
             yield self.run(params)
 
     def series(
-        self, parameter_sets: Sequence[Mapping[str, object]], *, cancel: threading.Event | None = None
+        self,
+        parameter_sets: Sequence[Mapping[str, object]],
+        *,
+        cancel: threading.Event | None = None,
+        on_batch: Callable[[list[ExecutionResult]], None] | None = None,
     ) -> list[ExecutionResult]:
         """Run parameter sets without waiting for one another: the results are those of `run`, much sooner.
 
         The child compiles the source once and answers in batches. As soon as anything but answers comes (a limit,
         printed text, a crash), the sets that were not answered before are run one by one, so that each result
         says what happened to its own set. The time limit holds for each batch, which is a set at least.
+
+        Parameters
+        ----------
+        parameter_sets : sequence of mapping
+        cancel : threading.Event, optional
+        on_batch : callable, optional
+            Called with each batch of results as it comes, in their order, while the child goes on.
         """
         results: list[ExecutionResult] = []
+
+        def add(batch: list[ExecutionResult]) -> None:
+            results.extend(batch)
+            if on_batch is not None:
+                on_batch(batch)
+
         with self._lock:
             for count, command in self._parts(parameter_sets):
                 try:
-                    results += self._batches(count, command, cancel)
-                except _Interrupted as stop:
+                    self._batches(count, command, cancel, add)
+                except _InterruptedError:
                     self._end()
-                    results += stop.answered
                     break
                 except BaseException:
                     self._end()
                     raise
         for params in parameter_sets[len(results) :]:
             if cancel is not None and cancel.is_set():
-                results.append(ExecutionResult(status=Status.CANCELLED, error="The run was cancelled."))
+                add([ExecutionResult(status=Status.CANCELLED, error="The run was cancelled.")])
             else:
-                results.append(self.run(params, cancel=cancel))
+                add([self.run(params, cancel=cancel)])
         return results
 
     def _parts(self, parameter_sets: Sequence[Mapping[str, object]]) -> Iterator[tuple[int, bytes]]:
@@ -140,25 +161,26 @@ class SandboxSession:
         yield from self._parts(parameter_sets[:half])
         yield from self._parts(parameter_sets[half:])
 
-    def _batches(self, count: int, command: bytes, cancel: threading.Event | None) -> list[ExecutionResult]:
+    def _batches(self, count: int, command: bytes, cancel: threading.Event | None, add: Add) -> None:
         report = self._started()
         if isinstance(report, ExecutionResult):
-            return [report] * count
+            add([report] * count)
+            return
         assert self._launched is not None
         assert self._watch is not None
-        results: list[ExecutionResult] = []
         try:
             os.write(self._launched.commands, command)
-            while len(results) < count:
+            while count:
                 outcome = self._watch.next_answer(cancel)
                 if outcome.message is None or outcome.stopped or outcome.output_bytes:
-                    raise _Interrupted(results)
-                results += finish_batch(outcome, report)
+                    raise _InterruptedError
+                batch = finish_batch(outcome, report)
+                if len(batch) > count:
+                    raise _InterruptedError
+                count -= len(batch)
+                add(batch)
         except (BrokenPipeError, ResultInvalid) as error:
-            raise _Interrupted(results) from error
-        if len(results) > count:
-            raise _Interrupted([])
-        return results
+            raise _InterruptedError from error
 
     def close(self) -> None:
         """End the child; more than once is fine."""

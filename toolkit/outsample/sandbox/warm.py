@@ -13,6 +13,7 @@ from outsample.data import Dataset
 from outsample.sandbox.execute import Program, execute, failure
 from outsample.sandbox.namespace import make_scene
 from outsample.sandbox.payload import MappedDataset, dataset_payload, open_payload
+from outsample.sandbox.series import answer_series
 from outsample.sandbox.stubs import Notes
 from outsample.sandbox.wire import encode_answer
 from outsample.validation.names import MODULES
@@ -111,6 +112,8 @@ __import__("scipy.optimize").optimize.minimize(lambda v: float((v**2).sum()), np
 """
 
 _REHEARSAL = "close = data.get('close')\nposition = close.average(3) > close.average(5)"
+# Often enough for Python to have specialised its code: in a child that would copy pages.
+_SERIES = _REHEARSAL.replace("3", "n").replace("5", "m")
 
 
 def warm(flavour: str) -> MappedDataset:
@@ -131,6 +134,8 @@ def warm(flavour: str) -> MappedDataset:
     mapped = open_payload(dataset_payload(data).descriptor)
     rehearse(mapped)
     _exercise(mapped, _EXERCISES)
+    series = {"source": f"n = 3\nm = 5\n{_SERIES}", "name": "warm", "seed": 0}
+    answer_series(series, [{"n": n, "m": 5} for n in range(2, 42)], mapped, Notes(), lambda _: None)
     if flavour == "science":
         _exercise(mapped, _SCIENCE_EXERCISES)
     return mapped

@@ -4,11 +4,11 @@
 
     magic "OSR1" | u32 length of header | u64 length of body | header (JSON, UTF-8) | body
 
-The body is the index (int64, nanoseconds since 1970, UTC) and then the values (bool: one byte each,
-float64: eight), row after row. A batch is several answers with one header and one index: "batch" says how
-many tables of values follow. The sender is not trusted: every length is checked against what the header
-says and against a limit before anything is allocated or read, every field against its type. No pickle and
-no library format stands between a child and its parent.
+The body is the index (int64, nanoseconds since 1970, UTC) and then the values (bool: one bit each, the first in
+the highest bit of the first byte; float64: eight bytes), row after row. A batch is several answers with one header
+and one index: "batch" says how many tables of values follow. The sender is not trusted: every length is checked
+against what the header says and against a limit before anything is allocated or read, every field against its
+type. No pickle and no library format stands between a child and its parent.
 """
 
 from __future__ import annotations
@@ -55,10 +55,11 @@ _HINT = "Return a DataFrame of positions: dates down, symbols across, True/False
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """Header and body as they came."""
+    """Header and body as they came, and how many bytes the values may take when they are unpacked."""
 
     header: bytes
     body: bytearray
+    limit: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +147,10 @@ def encode_answer(
             "tz": None if index.tz is None else str(index.tz),
         }
         stamps = np.ascontiguousarray(index.as_unit("ns").asi8, dtype="<i8")
-        body = [stamps.tobytes(), b"".join([array.tobytes() for array in tables])]
+        values = b"".join([array.tobytes() for array in tables])
+        if tables[0].dtype == bool:
+            values = np.packbits(np.frombuffer(values, np.uint8)).tobytes()
+        body = [stamps.tobytes(), values]
     text = json.dumps(said, ensure_ascii=True, allow_nan=False).encode()
     length = sum(len(part) for part in body)
     return [_PREFIX.pack(MAGIC, len(text), length) + text, *body]
@@ -198,7 +202,9 @@ class MessageReader:
             return None
         end = _PREFIX.size + self._header
         self.rest = self._data[self._total :]
-        return Message(header=bytes(self._data[_PREFIX.size : end]), body=self._data[end : self._total])
+        return Message(
+            header=bytes(self._data[_PREFIX.size : end]), body=self._data[end : self._total], limit=self._limit
+        )
 
 
 def decode_answer(message: Message) -> Answer:
@@ -236,7 +242,7 @@ def decode_answers(message: Message) -> list[Answer]:
     count = header.get("batch", 1)
     if type(count) is not int or not 1 <= count <= MAXIMUM_BATCH or (status != "ok" and count != 1):
         raise _invalid("number of answers", count)
-    positions = _positions(header, message.body, count) if status == "ok" else [None]
+    positions = _positions(header, message, count) if status == "ok" else [None]
     said = tuple(plain_text(item, limit=500) for item in warnings[:MAXIMUM_WARNINGS])
     return [Answer(status=status, positions=one, line=line, warnings=said, **texts) for one in positions]
 
@@ -252,12 +258,12 @@ def _text(header: Mapping[str, object], name: str) -> str:
     return plain_text(value)
 
 
-def _positions(header: Mapping[str, object], body: bytearray, count: int) -> list[Positions | None]:
+def _positions(header: Mapping[str, object], message: Message, count: int) -> list[Positions | None]:
     kind = header.get("kind")
     if kind not in _KINDS:
         raise _invalid("kind", kind)
     call = _call(header.get("call"))
-    tables, index, names = _tables(header.get("frame"), body, count)
+    tables, index, names = _tables(header.get("frame"), message, count)
     if count == 1:
         return [Positions(frame=_frame(tables[0], index, names), kind=str(kind), call=call)]
     return [BatchPositions(tables, place, (index, names), kind=str(kind), call=call) for place in range(count)]
@@ -310,7 +316,7 @@ def _alone(frame: pd.DataFrame, kind: str, call: SimCall | None) -> Positions:
     return Positions(frame=frame, kind=kind, call=call)
 
 
-def _tables(said: object, body: bytearray, count: int) -> tuple[np.ndarray, pd.DatetimeIndex, pd.Index]:
+def _tables(said: object, message: Message, count: int) -> tuple[np.ndarray, pd.DatetimeIndex, pd.Index]:
     if not isinstance(said, dict):
         raise _invalid("frame", said)
     rows, columns, dtype = said.get("rows"), said.get("columns"), said.get("dtype")
@@ -318,12 +324,17 @@ def _tables(said: object, body: bytearray, count: int) -> tuple[np.ndarray, pd.D
         raise _invalid("number of rows", rows)
     if dtype not in ("bool", "float64"):
         raise _invalid("dtype", dtype)
-    names = _columns(columns)
-    expected = 8 * rows + count * rows * len(names) * (1 if dtype == "bool" else 8)
+    names, body = _columns(columns), message.body
+    cells = count * rows * len(names)
+    expected = 8 * rows + (-(-cells // 8) if dtype == "bool" else 8 * cells)
     if len(body) != expected:
         raise ResultInvalid(f"The result's length does not fit its shape: {len(body)} bytes, expected {expected}.")
+    if cells > message.limit:
+        raise ResultInvalid(
+            f"The result is larger than allowed: {cells:,} cells, at most {message.limit:,}.", hint=_HINT
+        )
     index = _index(np.frombuffer(body, "<i8", rows), said.get("tz"))
-    values = _values(np.frombuffer(body, "u1" if dtype == "bool" else "<f8", offset=8 * rows), kind=dtype)
+    values = _bits(body, 8 * rows, cells) if dtype == "bool" else _numbers(np.frombuffer(body, "<f8", offset=8 * rows))
     return values.reshape(count, rows, len(names)), index, names
 
 
@@ -357,11 +368,11 @@ def _index(stamps: np.ndarray, zone: object) -> pd.DatetimeIndex:
         raise _invalid("time zone", zone) from error
 
 
-def _values(raw: np.ndarray, *, kind: str) -> np.ndarray:
-    if kind == "bool":
-        if raw.size and raw.max() > 1:
-            raise ResultInvalid("The values of the positions are no booleans.", hint=_HINT)
-        return raw.view(np.bool_)
+def _bits(body: bytearray, begin: int, cells: int) -> np.ndarray:
+    return np.unpackbits(np.frombuffer(body, np.uint8, offset=begin), count=cells).view(np.bool_)
+
+
+def _numbers(raw: np.ndarray) -> np.ndarray:
     if np.isinf(raw).any():
         raise ResultInvalid("The positions contain infinite values.", hint="Check for a division by zero.")
     return raw.astype(np.float64, copy=False)
