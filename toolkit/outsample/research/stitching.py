@@ -14,6 +14,7 @@ import pandas as pd
 
 from outsample import errors
 from outsample.config import Execution
+from outsample.data import Dataset
 from outsample.engine import Simulation, decisions, simulate
 from outsample.pipeline import weights_of
 from outsample.research.combination import Combination, Run
@@ -65,18 +66,18 @@ def stitched(
     run, request = reference(sweep).run, sweep.request
     assert run is not None
     _check_options(sweep, run)
-    rows: list[pd.DataFrame] = []
+    rows: list[_Rows] = []
     before: Combination | None = None
+    symbols = request.data.symbols
     for place, span in enumerate(spans):
-        last = place + 1 == len(spans)
-        until = end if last else spans[place + 1].begin
-        rows.append(_segment(span.chosen, before, span.begin, until, last=last, request_symbols=request.data.symbols))
+        # The last span has its last bar; any other ends before the next one begins.
+        until = _stamp(end) + 1 if place + 1 == len(spans) else _stamp(spans[place + 1].begin)
+        rows.append(_segment(span.chosen, before, _stamp(span.begin), until, symbols))
         if boundary == "flat" and place:
-            rows.append(pd.DataFrame(0.0, index=[bar_before(sweep, span.begin)], columns=request.data.symbols))
+            rows.append(_one_row(_stamp(bar_before(sweep, span.begin)), np.zeros(len(symbols))))
         # After a flat seam the same combination, too, must buy again what it holds.
         before = span.chosen if boundary == "carry" else None
-    decided = pd.concat(rows).sort_index(kind="stable")
-    decided = decided[~decided.index.duplicated(keep="last")]
+    decided = _table(rows, request.data)
     options = dataclasses.replace(
         run.execution, resample=tuple(decided.index), resample_offset=None, start=start, end=end
     )
@@ -105,30 +106,50 @@ def reference(sweep: SweepRuns) -> Combination:
     raise first
 
 
+# Nanoseconds since 1970 [row], and weights [row x symbol].
+_Rows = tuple[np.ndarray, np.ndarray]
+
+
+def _stamp(date: pd.Timestamp) -> int:
+    return int(date.value)
+
+
+def _one_row(stamp: int, weights: np.ndarray) -> _Rows:
+    return np.array([stamp]), weights[None]
+
+
 def _segment(
-    chosen: Combination | None,
-    before: Combination | None,
-    begin: pd.Timestamp,
-    end: pd.Timestamp,
-    *,
-    last: bool,
-    request_symbols: list[object],
-) -> pd.DataFrame:
-    """Decisions of a span: the chosen combination's from `begin`, with its row in force at the seam."""
+    chosen: Combination | None, before: Combination | None, begin: int, end: int, symbols: list[object]
+) -> _Rows:
+    """Decisions of a span, half-open: the chosen combination's from `begin`, with its row in force at the seam."""
     positions = None if chosen is None else chosen.positions
     if chosen is None or chosen.run is None or positions is None:
-        return pd.DataFrame(0.0, index=[begin], columns=request_symbols)
+        return _one_row(begin, np.zeros(len(symbols)))
     weights = weights_of(chosen.base, positions)
     decided = decisions(weights, chosen.base.data, chosen.run.execution)
-    decided = decided.reindex(columns=request_symbols, fill_value=0.0).astype(np.float64)
-    inside = decided[(decided.index >= begin) & (decided.index <= end if last else decided.index < end)]
+    if list(decided.columns) != symbols:
+        decided = decided.reindex(columns=symbols, fill_value=0.0)
+    stamps, values = pd.DatetimeIndex(decided.index).asi8, decided.to_numpy()
+    first, stop = np.searchsorted(stamps, [begin, end])
+    inside = stamps[first:stop], values[first:stop]
     same = before is not None and before.params == chosen.params
-    if same or (len(inside) and inside.index[0] == begin):
+    if same or (first < stop and stamps[first] == begin):
         return inside  # no seam: the same combination goes on, or decides on this very bar
-    earlier = decided[decided.index <= begin]
-    row = earlier.iloc[-1].to_numpy() if len(earlier) else np.zeros(len(request_symbols))
-    seam = pd.DataFrame([row], index=[begin], columns=request_symbols)
-    return pd.concat([seam, inside])
+    seam = _one_row(begin, values[first - 1] if first else np.zeros(len(symbols)))
+    return np.concatenate([seam[0], inside[0]]), np.concatenate([seam[1], inside[1]])
+
+
+def _table(rows: Sequence[_Rows], data: Dataset) -> pd.DataFrame:
+    """Rows in the order of their dates; of several with one date the last that was given."""
+    stamps = np.concatenate([one for one, _ in rows])
+    order = np.argsort(stamps, kind="stable")
+    stamps = stamps[order]
+    keep = np.append(stamps[1:] != stamps[:-1], True)
+    index = pd.DatetimeIndex(stamps[keep].view("datetime64[ns]"))
+    if data.dates.tz is not None:
+        index = index.tz_localize("UTC").tz_convert(data.dates.tz)
+    values = np.concatenate([weights for _, weights in rows])[order][keep]
+    return pd.DataFrame(values, index=index, columns=data.symbols)
 
 
 def _check_options(sweep: SweepRuns, reference: Run) -> None:

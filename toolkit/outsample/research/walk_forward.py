@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -182,7 +183,8 @@ class WalkForwardRun:
     @cached_property
     def table(self) -> pd.DataFrame:
         """A row per window: dates, chosen parameters, Sharpe and CAGR in and out of sample, efficiency."""
-        return pd.DataFrame([self._row(choice) for choice in self.choices])
+        outside = _Outside.of(self.simulation, self.dates)
+        return pd.DataFrame([self._row(choice, outside) for choice in self.choices])
 
     @cached_property
     def efficiency(self) -> float:
@@ -220,9 +222,11 @@ class WalkForwardRun:
         evidence = self.sweep.evidence
         return deflated(self.simulation.returns, evidence.n_trials, evidence.trials_variance)
 
-    def _row(self, choice: WindowChoice) -> dict[str, object]:
+    def _row(self, choice: WindowChoice, stitched: _Outside) -> dict[str, object]:
         dates, window, periods = self.dates, choice.window, self._periods
-        outside = self.simulation.returns.reindex(dates[window.test.start : window.test.stop]).dropna()
+        test = slice(window.test.start, window.test.stop)
+        known = ~np.isnan(stitched.returns[test])
+        outside = stitched.returns[test][known]
         row: dict[str, object] = {
             "train_start": dates[window.train.start],
             "train_end": dates[window.train.stop - 1],
@@ -238,10 +242,37 @@ class WalkForwardRun:
             row[f"{name}_sharpe"] = metrics.sharpe(part, periods_per_year=periods) if len(part) > 1 else math.nan
             row[f"{name}_cagr"] = metrics.cagr(part, periods_per_year=periods) if len(part) else math.nan
             row[f"{name}_max_drawdown"] = metrics.max_drawdown(part) if len(part) else math.nan
-        row["trades"] = int(self.simulation.trades["entry_date"].isin(outside.index).sum())
-        row["turnover"] = float(self.simulation.turnover.reindex(outside.index).sum())
+        row["trades"] = int(stitched.entries[test][known].sum())
+        row["turnover"] = float(np.nansum(stitched.turnover[test][known]))
         row["efficiency"] = _efficiency(float(str(row["out_of_sample_cagr"])), float(str(row["in_sample_cagr"])))
         return row
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outside:
+    """The stitched run on the bars that windows count.
+
+    Parameters
+    ----------
+    returns, turnover : ndarray of float64 [bar]
+        NaN where nothing was simulated.
+    entries : ndarray of int64 [bar]
+        Trades that begin.
+    """
+
+    returns: np.ndarray
+    turnover: np.ndarray
+    entries: np.ndarray
+
+    @classmethod
+    def of(cls, simulation: Simulation, dates: pd.DatetimeIndex) -> Self:
+        """Bring a simulation to these bars."""
+        places = dates.get_indexer(pd.DatetimeIndex(simulation.trades["entry_date"]))
+        return cls(
+            returns=simulation.returns.reindex(dates).to_numpy(),
+            turnover=simulation.turnover.reindex(dates).to_numpy(),
+            entries=np.bincount(places[places >= 0], minlength=len(dates)),
+        )
 
 
 def run_walk_forward(
