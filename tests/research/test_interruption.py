@@ -1,6 +1,5 @@
 """What ends a study from outside: Ctrl-C, a killed worker; and what strategies hide from one another."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from outsample.errors import SandboxCrashed
 from outsample.model import Status
 from outsample.research.parallel import cluster, pmap
 from outsample.sandbox import SandboxSession
+from research.deadly import deadly
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and /dev/shm")
 SOURCE = "fast = 10\nslow = 50\nclose = data.get('close')\nposition = close.average(fast) > close.average(slow)\n"
@@ -92,10 +92,27 @@ def test_a_cancelled_series_starts_nothing_more(data):
     assert {one.status for one in found[3:]} == {Status.CANCELLED}
 
 
-def _deadly(item):
-    if item == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
+def _unknown_to_workers(item):
     return item
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_function_that_a_worker_cannot_import_is_an_error_at_once():
+    """It is the error of its task, not the end of one worker after another."""
+    distributed = pytest.importorskip("distributed")
+
+    began = time.perf_counter()
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        ) as local,
+        cluster(local.scheduler_address),
+    ):
+        assert pmap(lambda item: item + 1, range(3)) == [1, 2, 3]  # its code travels with it
+        with pytest.raises(ModuleNotFoundError):
+            pmap(_unknown_to_workers, range(3))
+    assert time.perf_counter() - began < 60
 
 
 @pytest.mark.slow
@@ -119,7 +136,7 @@ def test_a_killed_dask_worker_is_an_error_that_names_the_task():
             SandboxCrashed, match=r"Item [012] was lost: (the worker that ran it was killed|no worker is left)"
         ),
     ):
-        pmap(_deadly, range(3))
+        pmap(deadly, range(3))
     assert time.perf_counter() - began < 120
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
 import os
+import pickle
 import sys
 import threading
 import time
@@ -158,7 +160,7 @@ def _on_cluster(function: Callable[[T], R], work: list[T], on_done: Callable[[in
 
     library: Any = distributed
     client = library.get_client()
-    futures = client.map(_Task(function), range(len(work)), work, pure=False, retries=0)
+    futures = client.map(_Task(function), range(len(work)), [_packed(item) for item in work], pure=False, retries=0)
     pending = {future: place for place, future in enumerate(futures)}
     watch = _Workers(client)
     try:
@@ -208,13 +210,29 @@ class _Uncancelled:
 
 
 class _Task:
-    """A function of an item, and of its place: a message about it can say which."""
+    """A function of an item, and of its place: a message about it can say which.
+
+    Both travel as bytes: what a worker cannot read (a module that it does not have) is then the error of a task.
+    dask's own messages would end the worker instead, and the next one, without end.
+    """
 
     def __init__(self, function: Callable[[T], R]) -> None:
-        self.function = function
+        self.function = _packed(function)
 
-    def __call__(self, _place: int, item: object) -> object:
-        return self.function(item)  # type: ignore[arg-type]
+    def __call__(self, _place: int, item: bytes) -> object:
+        return _unpacked(self.function)(pickle.loads(item))  # noqa: S301 - the caller's own
+
+
+def _packed(value: object) -> bytes:
+    """Return a value as a worker of a cluster can read it; functions of a notebook travel with their code."""
+    import cloudpickle
+
+    return bytes(cloudpickle.dumps(value))
+
+
+@functools.lru_cache(maxsize=1)
+def _unpacked(function: bytes) -> Callable[[object], object]:
+    return cast(Callable[[object], object], pickle.loads(function))  # noqa: S301 - the caller's own
 
 
 def _failed(error: BaseException | None, place: int) -> BaseException:
