@@ -198,7 +198,8 @@ class _Work:
             if not self._seconds and self._next:
                 size = 1  # slow so far: another thread is still at its first share
             least = int(LEAST_SECONDS / self._seconds) if self._seconds else 1
-            part = left // (self._working + 1)
+            alone = self._working == 1 and self._seconds and left * self._seconds <= LEFT_SECONDS
+            part = left if alone else left // (self._working + 1)
             taken = slice(self._next, self._next + min(size, max(part, least, 1), left))
             self._next = taken.stop
             return taken

@@ -7,10 +7,10 @@ from typing import Any
 
 from outsample.config import SandboxPolicy
 from outsample.errors import ResultInvalid
-from outsample.model import ExecutionResult, Positions, SandboxReport, Status
+from outsample.model import ExecutionResult, SandboxReport, Status
 from outsample.sandbox.outcome import Outcome
 from outsample.sandbox.request import cpu_limit
-from outsample.sandbox.wire import Answer, decode_answer, decode_answers, plain_text
+from outsample.sandbox.wire import Answer, decode_answer, decode_answers, plain_text, with_positions
 
 __all__ = ["finish", "finish_batch", "refusal"]
 
@@ -53,14 +53,7 @@ def finish_batch(outcome: Outcome, report: SandboxReport) -> list[ExecutionResul
     outcome.wall_seconds /= len(answers)
     outcome.cpu_seconds /= len(answers)
     first = _answered(answers[0], _seen(outcome, report))
-    return [first, *(_with_positions(first, answer.positions) for answer in answers[1:])]
-
-
-def _with_positions(result: ExecutionResult, positions: Positions | None) -> ExecutionResult:
-    """The result of another answer of a batch: they differ in their positions alone."""
-    other = object.__new__(ExecutionResult)
-    other.__dict__.update(result.__dict__, positions=positions)
-    return other
+    return [first, *(with_positions(first, answer.positions) for answer in answers[1:])]
 
 
 def _result(outcome: Outcome, answer: Answer | None, policy: SandboxPolicy, report: SandboxReport) -> ExecutionResult:

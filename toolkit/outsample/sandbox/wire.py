@@ -19,12 +19,13 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from outsample.errors import ResultInvalid
-from outsample.model import Positions, SimCall
+from outsample.model import ExecutionResult, Positions, SimCall
 
 __all__ = [
     "Answer",
@@ -35,6 +36,7 @@ __all__ = [
     "decode_answers",
     "encode_answer",
     "plain_text",
+    "with_positions",
 ]
 
 MAGIC = b"OSR1"
@@ -88,6 +90,9 @@ class Answer:
     line: int | None = None
     warnings: tuple[str, ...] = ()
     code: str = ""
+
+
+Said = TypeVar("Said", Answer, ExecutionResult)
 
 
 def plain_text(text: str, *, limit: int = MAXIMUM_TEXT) -> str:
@@ -244,7 +249,15 @@ def decode_answers(message: Message) -> list[Answer]:
         raise _invalid("number of answers", count)
     positions = _positions(header, message, count) if status == "ok" else [None]
     said = tuple(plain_text(item, limit=500) for item in warnings[:MAXIMUM_WARNINGS])
-    return [Answer(status=status, positions=one, line=line, warnings=said, **texts) for one in positions]
+    first = Answer(status=status, positions=positions[0], line=line, warnings=said, **texts)
+    return [first, *(with_positions(first, one) for one in positions[1:])]
+
+
+def with_positions(said: Said, positions: Positions | None) -> Said:
+    """Return what is said of one answer of a batch for another: they differ in their positions alone."""
+    other = object.__new__(type(said))
+    other.__dict__.update(said.__dict__, positions=positions)
+    return other
 
 
 def _invalid(what: str, got: object) -> ResultInvalid:
