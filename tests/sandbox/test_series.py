@@ -6,8 +6,9 @@ import pytest
 from outsample import load
 from outsample.model import Status
 from outsample.sandbox import SandboxSession, run_sandboxed
+from outsample.sandbox.decode import decode_answers
 from outsample.sandbox.series import Template
-from outsample.sandbox.wire import Message, decode_answers, encode_answer
+from outsample.sandbox.wire import Message, encode_answer
 
 pytestmark = pytest.mark.skipif("sys.platform != 'linux'")
 PLAIN = "fast = 10\nslow = 50\nclose = data.get('close')\nposition = close.average(fast) > close.average(slow)\n"

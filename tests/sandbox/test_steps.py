@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from outsample import load
 from outsample.data import StrategyFrame
 from outsample.sandbox import series, steps
+from outsample.sandbox.decode import decode_answers
 from outsample.sandbox.namespace import make_scene
 from outsample.sandbox.payload import dataset_payload, open_payload
 from outsample.sandbox.stubs import Notes
-from outsample.sandbox.wire import MessageReader, decode_answers
+from outsample.sandbox.wire import MessageReader
 
 pytestmark = pytest.mark.skipif("sys.platform != 'linux'")
 CROSSING = "fast = 3\nslow = 8\nc = data.get('close')\nposition = c.average(fast) > c.average(slow)\n"

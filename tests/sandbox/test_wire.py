@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outsample.errors import ResultInvalid
-from outsample.sandbox.wire import MessageReader, decode_answer, encode_answer, plain_text
+from outsample.sandbox.decode import decode_answer, plain_text
+from outsample.sandbox.wire import MessageReader, encode_answer
 from scale import SCALE
 
 LIMIT = 1 << 20

@@ -25,7 +25,7 @@ from outsample.pipeline import check_dates, evaluate, raise_for_status, weights_
 from outsample.request import Request, resolved_options
 from outsample.research.combination import Run
 from outsample.research.numbers import numbers_from, numbers_of
-from outsample.sandbox.wire import BatchPositions
+from outsample.sandbox.decode import BatchPositions
 
 __all__ = ["simulated", "simulated_alone"]
 

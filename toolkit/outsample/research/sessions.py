@@ -24,7 +24,7 @@ from outsample.request import Request
 from outsample.research.bulk import Found, simulated
 from outsample.research.parallel import distributing, pmap_cancellable
 from outsample.sandbox import SandboxSession
-from outsample.sandbox.wire import BatchPositions
+from outsample.sandbox.decode import BatchPositions
 from outsample.strategy import Literal
 
 __all__ = ["Done", "in_children", "in_sessions"]

@@ -8,9 +8,9 @@ from typing import Any
 from outsample.config import SandboxPolicy
 from outsample.errors import ResultInvalid
 from outsample.model import ExecutionResult, SandboxReport, Status
+from outsample.sandbox.decode import Answer, decode_answer, decode_answers, plain_text, with_positions
 from outsample.sandbox.outcome import Outcome
 from outsample.sandbox.request import cpu_limit
-from outsample.sandbox.wire import Answer, decode_answer, decode_answers, plain_text, with_positions
 
 __all__ = ["finish", "finish_batch", "refusal"]
 
