@@ -6,6 +6,7 @@ import sys
 import textwrap
 import threading
 import time
+import types
 from pathlib import Path
 
 import pandas as pd
@@ -97,15 +98,14 @@ def test_a_cancelled_series_starts_nothing_more(data):
     assert {one.status for one in found[3:]} == {Status.CANCELLED}
 
 
-def _unknown_to_workers(item):
-    return item
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_a_function_that_a_worker_cannot_import_is_an_error_at_once():
+def test_a_function_that_a_worker_cannot_import_is_an_error_at_once(monkeypatch):
     """It is the error of its task, not the end of one worker after another."""
     distributed = pytest.importorskip("distributed")
+    here_only = types.ModuleType("here_only")
+    exec("def same(item): return item", vars(here_only))
+    monkeypatch.setitem(sys.modules, "here_only", here_only)
 
     began = time.perf_counter()
     with (
@@ -115,8 +115,8 @@ def test_a_function_that_a_worker_cannot_import_is_an_error_at_once():
         cluster(local.scheduler_address),
     ):
         assert pmap(lambda item: item + 1, range(3)) == [1, 2, 3]  # its code travels with it
-        with pytest.raises(ModuleNotFoundError):
-            pmap(_unknown_to_workers, range(3))
+        with pytest.raises(ModuleNotFoundError, match="here_only"):
+            pmap(here_only.same, range(3))
     assert time.perf_counter() - began < 60
 
 
