@@ -1,12 +1,17 @@
 """What all tests share: a store of their own, and random tests that are the same on every run."""
 
 import os
+import signal
 
 import hypothesis
 import pytest
 
 os.environ["OUTSAMPLE_STORE"] = "none"
 os.environ.setdefault("OUTSAMPLE_PROGRESS", "0")
+# A shell starts what runs in its background with Ctrl-C ignored, and a process hands that on to all that it starts:
+# tests of Ctrl-C would wait for nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("outsample", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("outsample")
