@@ -119,7 +119,7 @@ def odd_table(rng, close):
     for how in rng.choice(12, int(rng.integers(1, 3)), replace=False):
         table = {
             0: lambda f: f.iloc[:0],
-            1: lambda f: f & False,
+            1: lambda f: f.astype(bool) & False,
             2: lambda f: f.iloc[int(rng.integers(0, max(len(f), 1))) :][:1],
             3: lambda f: f[f.columns[:1]],
             4: lambda f: f.shift(int(rng.integers(-120, 120)), freq="D"),

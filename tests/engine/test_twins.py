@@ -24,7 +24,11 @@ def assert_twins(fast, slow, note=""):
     assert fast.record.ruin == slow.record.ruin
     assert np.array_equal(fast.record.stale, slow.record.stale)
     assert fast.residual < 1e-9
-    assert slow.residual < 1e-9
+    # The reference adds up everything earned since the start: what that rounds is a part of the highest equity, and
+    # a millionfold gain that is lost again leaves it beside a small one.
+    equity = slow.equity.to_numpy()
+    fall = equity.max() / equity[equity > 0.0].min() if (equity > 0.0).any() else 1.0
+    assert slow.residual < max(1e-9, 64.0 * np.finfo(float).eps * fall)
     pd.testing.assert_frame_equal(fast.trades, slow.trades, rtol=1e-6, atol=1e-8 * scale)
 
 
