@@ -105,3 +105,15 @@ def test_a_name_that_it_does_not_have():
     """An unknown attribute is an AttributeError, as everywhere."""
     with pytest.raises(AttributeError, match="nothing_of_that_name"):
         _ = light().nothing_of_that_name
+
+
+def test_a_remembered_result_outlives_the_memo():
+    """Written to when its memo has forgotten it, a result is another frame, and so are the others."""
+    close = light()
+    first, second = close.average(3), close.average(3)
+    close._context.memo.clear()
+    first.iloc[5, 0] = 1e6
+    assert second.iloc[5, 0] != 1e6
+    assert first.average(2).iloc[5, 0] > 1e5
+    assert second.average(2).iloc[5, 0] < 1e5
+    assert close.average(3).iloc[5, 0] != 1e6

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from jobs.world import ALL_FRAMES, SOURCE, SPIN, notebook_data, until
+from leftovers import shared_memory
 from outsample import SandboxPolicy, backtest, load
 from outsample.errors import ConfigError, JobError
 from outsample.report.html import fragment
@@ -77,11 +78,6 @@ def gone(processes, seconds=5.0):
     """Whether all of these processes end in time."""
     _, alive = psutil.wait_procs(processes, seconds)
     return not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
-
-
-def shared_memory():
-    """Names in shared memory, without those of database servers."""
-    return {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith("PostgreSQL.")}
 
 
 def test_a_spinning_job_is_cancelled(world):

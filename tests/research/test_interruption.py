@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 import outsample
+from leftovers import shared_memory
 from outsample import load, sweep, walk_forward
 from outsample.errors import SandboxCrashed
 from outsample.model import Status
@@ -39,11 +40,6 @@ def start(tmp_path, body):
     return process
 
 
-def shared():
-    """What lies in shared memory, but for semaphores of other tests that run beside this one."""
-    return {path for path in Path("/dev/shm").iterdir() if not path.name.startswith("sem.loky-")}
-
-
 SLOW = """
     import outsample
     source = "n = 1\\nx = 0\\nwhile n > 20: x += 1\\nposition = data.get('close') > n\\n"
@@ -61,7 +57,7 @@ SLOW = """
 )  # fmt: skip
 def test_ctrl_c_ends_every_process_within_two_seconds(tmp_path, call, n_jobs):
     """The caller, its sandbox server and every child are gone, and nothing new lies in shared memory."""
-    before = shared()
+    before = shared_memory()
     process = start(tmp_path, SLOW + f"    {call}, n_jobs={n_jobs})\n")
     family = psutil.Process(process.pid).children(recursive=True)
     assert family, "no child is at work"
@@ -72,7 +68,7 @@ def test_ctrl_c_ends_every_process_within_two_seconds(tmp_path, call, n_jobs):
     assert time.perf_counter() - began < 2.0 * 5  # a guard at five times the promise
     assert "KeyboardInterrupt" in error
     assert [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
-    assert shared() - before == set()
+    assert shared_memory() - before == set()
 
 
 def test_a_study_leaves_nothing_in_shared_memory(data):
@@ -81,7 +77,7 @@ def test_a_study_leaves_nothing_in_shared_memory(data):
     before, files = set(Path("/dev/shm").iterdir()), len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         sweep(SOURCE, data, {"fast": [3, 4, 5]}, n_jobs=2, store=False, lookahead=False)
-    assert shared() - before == set()
+    assert shared_memory() - before == set()
     assert len(list(Path("/proc/self/fd").iterdir())) <= files
 
 

@@ -119,3 +119,47 @@ def test_a_batch_that_lies_is_refused(wrong):
         decode_answers(
             Message(header=json.dumps({**header, "batch": wrong}).encode(), body=bytearray(body), limit=1 << 20)
         )
+
+
+def test_batches_come_while_the_child_goes_on(data):
+    """Each batch is told in its turn; together they are the results, also where a set is run by itself."""
+    source, sets = SOURCES["prints"]
+    told = []
+    with SandboxSession(source, data) as session:
+        found = session.series(sets, on_batch=told.append)
+    assert [one for batch in told for one in batch] == found
+    assert [one.status for one in found] == [Status.OK] * len(sets)
+    with SandboxSession(source, data) as session, pytest.raises(ZeroDivisionError):
+        session.series(sets, on_batch=lambda _: 1 / 0)
+
+
+def test_time_counts_from_answer_to_answer(data):
+    """What the child used while the caller was busy with the batch before belongs to the batches after it."""
+    import time
+
+    source = (
+        "n = 1\nimport time\nt = time.process_time()\n"
+        "while time.process_time() < t + 0.03: pass\nposition = data.get('close') > n\n"
+    )
+    with SandboxSession(source, data) as session:
+        found = session.series([{"n": n} for n in range(10)], on_batch=lambda _: time.sleep(0.05))
+    assert sum(one.cpu_seconds for one in found) > 0.9 * 10 * 0.03
+    assert sum(one.wall_seconds for one in found) > 0.9 * 10 * 0.03
+
+
+def test_a_session_that_was_started_answers_as_any_other(data):
+    """`start` runs nothing; the server has its next child ready after a pause."""
+    import time
+
+    import psutil
+
+    from outsample.sandbox.client import get_server
+
+    server = psutil.Process(get_server("base").process)
+    with SandboxSession(PLAIN, data) as session:
+        session.start()
+        limit = time.monotonic() + 10.0
+        while len(server.children()) < 2 and time.monotonic() < limit:
+            time.sleep(0.02)
+        assert len(server.children()) >= 2
+        same(session.run({"fast": 3}), run_sandboxed(PLAIN, data, params={"fast": 3}, validate=False))

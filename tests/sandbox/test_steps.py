@@ -196,12 +196,14 @@ def test_methods_leave_their_frame_alone(data, method):
     frame = (
         close > close.average(3) if method in {"sustain", "is_entry", "is_exit", "hold_until", "exit_when"} else close
     )
-    before = pd.DataFrame(frame, copy=True)
-    for given_ in ((), (2,), (~(close > 20),), (close,)):
+    before, answered = pd.DataFrame(frame, copy=True), 0
+    for given_ in ((), (2,), (0.5,), ("W",), (~(close > 20),), (close,)):
         try:
             getattr(frame, method)(*given_)
         except Exception:  # noqa: BLE001 - not its arguments
             continue
+        answered += 1
+    assert answered
     pd.testing.assert_frame_equal(pd.DataFrame(frame), before)
     pd.testing.assert_frame_equal(pd.DataFrame(close), pd.DataFrame(data.frame("close")))
 

@@ -169,6 +169,7 @@ class SandboxSession:
         assert self._launched is not None
         assert self._watch is not None
         try:
+            self._watch.begin()
             os.write(self._launched.commands, command)
             while count:
                 outcome = self._watch.next_answer(cancel)
@@ -202,6 +203,7 @@ class SandboxSession:
             return report
         assert self._launched is not None
         assert self._watch is not None
+        self._watch.begin()
         try:
             os.write(self._launched.commands, command)
         except BrokenPipeError as error:

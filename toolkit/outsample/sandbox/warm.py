@@ -112,8 +112,7 @@ __import__("scipy.optimize").optimize.minimize(lambda v: float((v**2).sum()), np
 """
 
 _REHEARSAL = "close = data.get('close')\nposition = close.average(3) > close.average(5)"
-# Often enough for Python to have specialised its code: in a child that would copy pages.
-_SERIES = _REHEARSAL.replace("3", "n").replace("5", "m")
+_SERIES = "n = 3\nm = 5\nclose = data.get('close')\nposition = close.average(n) > close.average(m)"
 
 
 def warm(flavour: str) -> MappedDataset:
@@ -134,7 +133,8 @@ def warm(flavour: str) -> MappedDataset:
     mapped = open_payload(dataset_payload(data).descriptor)
     rehearse(mapped)
     _exercise(mapped, _EXERCISES)
-    series = {"source": f"n = 3\nm = 5\n{_SERIES}", "name": "warm", "seed": 0}
+    # Often enough for Python to have specialised its code: in a child that would copy pages.
+    series = {"source": _SERIES, "name": "warm", "seed": 0}
     answer_series(series, [{"n": n, "m": 5} for n in range(2, 42)], mapped, Notes(), lambda _: None)
     if flavour == "science":
         _exercise(mapped, _SCIENCE_EXERCISES)

@@ -45,11 +45,16 @@ class Watch:
         self._bounds = bounds
         self._cancel = cancel
         self._outcome = Outcome()
+        self._since = time.monotonic(), 0.0
         self._reader = MessageReader(bounds.result_bytes)
         self._open = {result, output, child.channel.fileno()}
         self._poll = select.poll()
         for descriptor in self._open:
             self._poll.register(descriptor, select.POLLIN)
+
+    def begin(self) -> None:
+        """Say that the child was asked for something: its time counts from here, and then from answer to answer."""
+        self._since = time.monotonic(), _cpu_seconds(self._child.process)
 
     def one_answer(self, cancel: threading.Event | None = None) -> Outcome:
         """Wait for one answer of a session; the child lives on unless it was stopped."""
@@ -65,11 +70,13 @@ class Watch:
         self._reader = MessageReader(self._bounds.result_bytes, rest)
         if rest:
             self._feed(b"")
-        started, cpu = time.monotonic(), _cpu_seconds(self._child.process)
-        self._follow(started + self._bounds.timeout)
+        started, cpu = self._since
+        self._follow(time.monotonic() + self._bounds.timeout)
+        if self._outcome.message is not None:
+            self.begin()
+            self._outcome.cpu_seconds = max(self._since[1] - cpu, 0.0)
         self._outcome.wall_seconds = time.monotonic() - started
         if self._outcome.message is not None:
-            self._outcome.cpu_seconds = max(_cpu_seconds(self._child.process) - cpu, 0.0)
             self._drain_output()
         else:
             self._child.kill()
