@@ -205,3 +205,23 @@ def test_wrong_arguments_are_refused(data):
     options = "stop = 0.1\nsim(data.get('close') > 0, stop_loss=stop)\n"
     with pytest.raises(ConfigError, match="stop_loss"):
         walk_forward(options, data, {"stop": [0.1, 0.2]}, train=TRAIN, test=TEST, store=False)
+
+
+def test_a_flat_seam_is_flat_for_weights_that_change_every_day():
+    """Selling before the seam has the last word on its bar, also where the strategy decides on that bar."""
+    source = "n = 3\nclose = data.get('close')\nposition = close / close.average(n) * 0.1\n"
+    found = walk_forward(
+        source,
+        "synthetic:2x300?seed=6",
+        {"n": [3, 5]},
+        train=100,
+        test=50,
+        boundary="flat",
+        store=False,
+        lookahead=False,
+    )
+    dates, weights = found.run.dates, found.run.simulation.weights
+    seams = [dates[choice.window.train.stop - 1] for choice in found.run.choices][1:]
+    assert len(seams) >= 2
+    assert (weights.loc[seams] == 0.0).all().all()
+    assert (weights.drop(index=seams).iloc[2:].abs().sum(axis=1) > 0.0).all()

@@ -163,3 +163,17 @@ def test_a_session_that_was_started_answers_as_any_other(data):
             time.sleep(0.02)
         assert len(server.children()) >= 2
         same(session.run({"fast": 3}), run_sandboxed(PLAIN, data, params={"fast": 3}, validate=False))
+
+
+def test_more_answers_than_sets_are_not_believed(data, monkeypatch):
+    """A child that answers twice is ended, and each set runs by itself."""
+    from outsample.sandbox import session as module
+
+    plain = module.finish_batch
+    monkeypatch.setattr(module, "finish_batch", lambda *given: plain(*given) * 2)
+    sets = [{"fast": f} for f in (3, 4, 5)]
+    with SandboxSession(PLAIN, data) as session:
+        found = session.series(sets)
+    assert len(found) == 3
+    for params, one in zip(sets, found, strict=True):
+        same(one, run_sandboxed(PLAIN, data, params=params, validate=False))

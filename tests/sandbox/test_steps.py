@@ -83,7 +83,10 @@ STEPS = {
     "a function": (("'Says what it is.'\nedge = 1.0\ndef strategy(d, n=5, k=2.0):\n    'And more.'\n"
                     "    c = d.get('close')\n    return (c > c.average(n) * edge) * k\n"),
                    [{"edge": e, "n": n, "k": k} for e in (1.0, 1.1) for n in (3, 5) for k in (0.5, 1.0)]),
-    "both zeros": ("x = 1.0\nposition = 1.0 / (data.get('close') * x) > 0\n", [{"x": x} for x in (0.0, -0.0, 2.0)]),
+    "both zeros": (
+        "x = 1.0\nn = 0\nposition = 1.0 / (data.get('close') * x) > n\n",
+        [{"x": x, "n": n} for x in (0.0, -0.0, 2.0) for n in (0, 1)],
+    ),
     "aligned": ("n = 9\nc = data.get('close')\nposition = c.bars('W', how='last').average(2) > c.average(n)\n",
                 [{"n": n} for n in (3, 9)]),
     "held": ("n = 9\nc = data.get('close')\nm = c.average(n)\nposition = (c > m).hold_until(c < m, stop_loss=0.1)\n",
