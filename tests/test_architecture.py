@@ -13,7 +13,7 @@ SOURCES = {"outsample": ROOT / "toolkit" / "outsample", "outsample_widgets": ROO
 # A module imports from a layer above it in this list, or from what stands left of it in its own.
 LAYERS: list[list[str]] = [
     ["errors", "wiring"],
-    ["jit", "canonical", "checks", "config", "settings", "logs", "model"],
+    ["jit", "canonical", "checks", "sequences", "config", "settings", "logs", "model"],
     ["data", "strategy"],
     ["validation", "stats", "engine", "metrics"],
     ["sandbox"],

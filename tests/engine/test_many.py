@@ -10,7 +10,7 @@ from outsample.engine import simulate
 from outsample.engine.many import is_plain, simulate_many, trades_of
 from outsample.metrics import max_drawdown, measure, total_return
 from outsample.metrics.values import wealth
-from outsample.research.numbers import NUMBERS, numbers_of
+from outsample.research.numbers import NUMBERS, Numbers, numbers_of
 from scale import SCALE
 
 OPTIONS = [
@@ -112,8 +112,8 @@ def test_numbers_are_those_of_measure(bars, rate):
     used = Conventions(periods_per_year=252.0, risk_free=rate)
     ends = np.array([wealth(row)[-1] for row in rows])
     depths = np.array([max_drawdown(row) for row in rows])
-    found = numbers_of(rows, ends, depths, [1] * len(rows), dates=dates, conventions=used)
-    for row, numbers in zip(rows, found, strict=True):
+    found = numbers_of(rows, ends, depths, np.ones(len(rows)), dates=dates, conventions=used)
+    for row, numbers in zip(rows, map(Numbers.of, found), strict=True):
         measured = measure(pd.Series(row, index=dates), conventions=used)
         for name in {*NUMBERS, "sharpe_per_period"} - {"n_trades"}:
             np.testing.assert_array_equal(getattr(numbers, name), getattr(measured, name), name)

@@ -11,6 +11,8 @@ import pytest
 from outsample import load, sim, sweep, walk_forward
 from outsample.errors import ConfigError
 from outsample.research.choosing import choose_rows
+from outsample.research.runs import Runs
+from outsample.research.sessions import Done
 from outsample.research.walk_forward import Plan
 from outsample.stats import combinatorial_purged
 
@@ -151,10 +153,11 @@ def test_test_bars_never_decide_their_own_choice(data, run):
         for one in run.sweep.combinations:
             returns = one.run.returns.copy()
             returns[choice.split.test] = random.normal(0, 0.1, len(choice.split.test))
-            others.append(dataclasses.replace(one, run=dataclasses.replace(one.run, row=returns)))
-        changed = dataclasses.replace(run.sweep, combinations=tuple(others))
+            others.append(dataclasses.replace(one.run, row=returns))
+        done = [Done(executions=None, first=None, runs=Runs.of(others))]
+        changed = dataclasses.replace(run.sweep, combinations=dataclasses.replace(run.sweep.combinations, done=done))
         place, value = choose_rows(changed, choice.split.train, 0)
-        assert others[place].params == choice.chosen.params
+        assert run.sweep.combinations[place].params == choice.chosen.params
         assert value == pytest.approx(choice.objective, rel=1e-12)
 
 

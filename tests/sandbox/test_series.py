@@ -8,7 +8,7 @@ from outsample.model import Status
 from outsample.sandbox import SandboxSession, run_sandboxed
 from outsample.sandbox.decode import decode_answers
 from outsample.sandbox.series import Template
-from outsample.sandbox.wire import Message, encode_answer
+from outsample.sandbox.wire import Message, encode_answer, packed
 
 pytestmark = pytest.mark.skipif("sys.platform != 'linux'")
 PLAIN = "fast = 10\nslow = 50\nclose = data.get('close')\nposition = close.average(fast) > close.average(slow)\n"
@@ -107,7 +107,9 @@ def test_a_batch_that_lies_is_refused(wrong):
     from outsample.errors import ResultInvalid
 
     frame = pd.DataFrame({"A": [1.0, 2.0]}, index=pd.date_range("2024-01-01", periods=2))
-    parts = encode_answer({"status": "ok", "kind": "position", "call": None}, frame, batch=[frame.to_numpy()] * 2)
+    parts = encode_answer(
+        {"status": "ok", "kind": "position", "call": None}, frame, batch=[packed(frame.to_numpy())] * 2
+    )
     length = int.from_bytes(parts[0][4:8], "little")
     header, body = json.loads(parts[0][16 : 16 + length]), b"".join(parts[1:])
 
@@ -126,11 +128,14 @@ def test_batches_come_while_the_child_goes_on(data):
     source, sets = SOURCES["prints"]
     told = []
     with SandboxSession(source, data) as session:
-        found = session.series(sets, on_batch=told.append)
-    assert [one for batch in told for one in batch] == found
+        session.batches(sets, told.append)
+        found = [one for batch in told for one in batch]
+        assert len(told) > 1
+        for one, again in zip(found, session.series(sets), strict=True):
+            same(one, again)
     assert [one.status for one in found] == [Status.OK] * len(sets)
     with SandboxSession(source, data) as session, pytest.raises(ZeroDivisionError):
-        session.series(sets, on_batch=lambda _: 1 / 0)
+        session.batches(sets, lambda _: 1 / 0)
 
 
 def test_time_counts_from_answer_to_answer(data):
@@ -142,7 +147,8 @@ def test_time_counts_from_answer_to_answer(data):
         "while time.process_time() < t + 0.03: pass\nposition = data.get('close') > n\n"
     )
     with SandboxSession(source, data) as session:
-        found = session.series([{"n": n} for n in range(10)], on_batch=lambda _: time.sleep(0.05))
+        found = []
+        session.batches([{"n": n} for n in range(10)], lambda batch: (found.extend(batch), time.sleep(0.05)))
     assert sum(one.cpu_seconds for one in found) > 0.9 * 10 * 0.03
     assert sum(one.wall_seconds for one in found) > 0.9 * 10 * 0.03
 
@@ -170,7 +176,7 @@ def test_more_answers_than_sets_are_not_believed(data, monkeypatch):
     from outsample.sandbox import session as module
 
     plain = module.finish_batch
-    monkeypatch.setattr(module, "finish_batch", lambda *given: plain(*given) * 2)
+    monkeypatch.setattr(module, "finish_batch", lambda *given: [*plain(*given)] * 2)
     sets = [{"fast": f} for f in (3, 4, 5)]
     with SandboxSession(PLAIN, data) as session:
         found = session.series(sets)

@@ -14,7 +14,6 @@ show in their standard deviation.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,7 +24,7 @@ from outsample.engine.market import Market, market_of
 from outsample.engine.range_table import RangeTable, range_table
 from outsample.engine.segment_kernel import NUMBERS, measure_kernel, window_kernel
 
-__all__ = ["Course", "Held", "Segments", "held_whole", "measure_segments", "moments_between"]
+__all__ = ["Course", "Held", "Segments", "held_whole", "measure_segments"]
 
 # Moves within this of a price limit do not trade, as in the kernel of the engine.
 _LIMIT_EDGE = 1e-4
@@ -97,7 +96,19 @@ class Segments:
         return edges
 
     def moments(self, runs: np.ndarray, begin: int, end: int) -> np.ndarray:
-        """Return mean and standard deviation of some net returns of runs; as `moments_between`."""
+        """Return mean and standard deviation of some net returns of runs [run, 2].
+
+        Parameters
+        ----------
+        runs : ndarray of int64
+        begin, end : int
+            Half-open range of places in the returns of each run.
+
+        Returns
+        -------
+        ndarray of float64
+            A standard deviation of -1: rounding might show, or there are fewer than two returns.
+        """
         found = np.full((len(runs), 2), -1.0)
         if end - begin > 1:
             course, table = self.course, self.course.table
@@ -124,30 +135,6 @@ class Held(NamedTuple):
     def edges(self) -> np.ndarray:
         """Bars of entry and exit, in turn."""
         return self.among.edges_of(self.run)
-
-
-def moments_between(held: Sequence[Held], begin: int, end: int) -> np.ndarray:
-    """Return mean and standard deviation of some net returns of runs [run, 2].
-
-    Parameters
-    ----------
-    held : sequence of Held
-    begin, end : int
-        Half-open range of places in the returns of each run.
-
-    Returns
-    -------
-    ndarray of float64
-        A standard deviation of -1: rounding might show, or there are fewer than two returns.
-    """
-    found = np.empty((len(held), 2))
-    groups: dict[int, list[int]] = {}
-    for place, one in enumerate(held):
-        groups.setdefault(id(one.among), []).append(place)
-    for places in groups.values():
-        runs = np.array([held[place].run for place in places], dtype=np.int64)
-        found[places] = held[places[0]].among.moments(runs, begin, end)
-    return found
 
 
 def held_whole(execution: Execution, costs: Costs, data: object) -> bool:

@@ -17,10 +17,10 @@ import pandas as pd
 
 from outsample.pipeline import execute
 from outsample.research.bulk import simulated_alone
-from outsample.research.combination import Run
 from outsample.research.grid import neighbourhood_medians
 from outsample.research.objective import scores, smoothed
 from outsample.research.parallel import pmap_cancellable
+from outsample.research.runs import Run, Runs, SweptRuns
 from outsample.research.sweep import Combination, SweepRuns
 from outsample.stats import Window
 
@@ -35,24 +35,28 @@ def choose_rows(
     Ties go to the first in grid order; an undefined objective, a failed combination and one with fewer than
     `min_trades` trades that begin on these bars never win.
     """
-    return best_of(sweep, sweep.combinations, rows, min_trades)
+    return best_of(sweep, sweep.combinations, sweep.combinations.runs, rows, min_trades)
 
 
 def best_of(
-    sweep: SweepRuns, found: Sequence[Combination], rows: Sequence[int] | np.ndarray | range, min_trades: int
+    sweep: SweepRuns,
+    found: Sequence[Combination],
+    runs: SweptRuns,
+    rows: Sequence[int] | np.ndarray | range,
+    min_trades: int,
 ) -> tuple[int | None, float]:
     """As `choose_rows`, among these runs of the sweep's combinations."""
     judge = scores(sweep.objective, sweep.request.periods_per_year)
-    part = slice(rows.start, rows.stop) if isinstance(rows, range) else np.asarray(rows)
-    runs = [one.run if not min_trades or _trades_in(one, rows) >= min_trades else None for one in found]
-    values = judge(runs, part)
+    values = judge(runs, slice(rows.start, rows.stop) if isinstance(rows, range) else np.asarray(rows))
+    if min_trades:
+        values[[place for place, one in enumerate(found) if _trades_in(one, rows) < min_trades]] = math.nan
     if smoothed(sweep.objective):
-        values = neighbourhood_medians(sweep.grid, [one.params for one in found], values)
-    defined = [place for place, value in enumerate(values) if not math.isnan(value)]
-    if not defined:
+        params = sweep.combinations.params
+        values = np.array(neighbourhood_medians(sweep.grid, params, values.tolist()))
+    if np.isnan(values).all():
         return None, math.nan
-    best = max(defined, key=lambda place: (values[place], -place))
-    return best, values[best]
+    best = int(np.nanargmax(values))
+    return best, float(values[best])
 
 
 def choose_strictly(
@@ -65,7 +69,8 @@ def choose_strictly(
 ) -> tuple[Combination | None, float]:
     """Return the combination chosen on data that end with training, run on data that end at `until`."""
     seen = _run_until(sweep.combinations, dates[window.train.stop - 1], n_jobs)
-    place, value = best_of(sweep, seen, window.train, min_trades)
+    runs = SweptRuns(parts=[Runs.of([one.found for one in seen])])
+    place, value = best_of(sweep, seen, runs, window.train, min_trades)
     if place is None:
         return None, value
     (chosen,) = _run_until((sweep.combinations[place],), until, n_jobs)

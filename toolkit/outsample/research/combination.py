@@ -1,10 +1,10 @@
-"""One combination of a sweep: its numbers at once, everything else when it is asked for."""
+"""Combinations of a sweep: their numbers at once, everything else when it is asked for."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,60 +12,16 @@ import numpy as np
 import pandas as pd
 
 from outsample import errors
-from outsample.config import Costs, Execution
-from outsample.data import Dataset
 from outsample.engine import Simulation, simulate
-from outsample.engine.many import returns_of
-from outsample.engine.segments import Held
 from outsample.model import ExecutionResult, Positions
 from outsample.pipeline import Outcome, evaluate, execute, raise_for_status, weights_of
 from outsample.request import Request, resolved_options
-from outsample.research.numbers import Numbers
+from outsample.research.runs import Found, Run, SweptRuns
+from outsample.research.sessions import Done
+from outsample.sequences import LazySequence
 from outsample.strategy import Literal
 
-__all__ = ["Combination", "Run"]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Run:
-    """What is kept of a run that did not fail.
-
-    Parameters
-    ----------
-    dates : DatetimeIndex
-        Of the returns.
-    numbers : Numbers
-    execution : Execution
-    costs : Costs
-        The resolved options.
-    row : ndarray [bar], optional
-        Net returns, where they are known already.
-    held : Held, optional
-        The holdings, where they were measured without returns.
-    data : Dataset, optional
-        What returns are made from when they are asked for.
-    """
-
-    dates: pd.DatetimeIndex
-    numbers: Numbers
-    execution: Execution
-    costs: Costs
-    row: np.ndarray | None = None
-    held: Held | None = None
-    data: Dataset | None = None
-
-    @cached_property
-    def returns(self) -> np.ndarray:
-        """Net returns [bar], a fraction; those of the ordinary engine to the bit."""
-        if self.row is not None:
-            return self.row
-        assert self.held is not None
-        return returns_of(self.held, self.data, execution=self.execution, costs=self.costs)
-
-    def __getstate__(self) -> dict[str, object]:
-        # Returns travel, data do not.
-        state = {name: self.__dict__[name] for name in self.__dataclass_fields__}
-        return {**state, "row": self.returns, "data": None}
+__all__ = ["Combination", "Combinations"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,6 +51,13 @@ class Combination:
     run: Run | None = None
     error: errors.OutsampleError | None = None
     value: float = math.nan
+
+    @property
+    def found(self) -> Found:
+        """The run, or the error that it ended with."""
+        found = self.run or self.error
+        assert found is not None
+        return found
 
     @cached_property
     def request(self) -> Request:
@@ -147,3 +110,51 @@ class Combination:
     @cached_property
     def _execution(self) -> ExecutionResult:
         return self.execution or self.again()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Combinations(LazySequence[Combination]):
+    """All combinations of a sweep, in grid order.
+
+    Parameters
+    ----------
+    base : Request
+        What was swept.
+    params : sequence of mapping
+    done : sequence of Done
+        What they came to, batch by batch.
+    start : Timestamp or None
+        The first row of any of them, on which the evaluation of all begins.
+    values : ndarray of float64 [combination]
+        The objective of each; NaN if it failed or is undefined.
+    """
+
+    base: Request
+    params: Sequence[Mapping[str, Literal]]
+    done: Sequence[Done]
+    start: pd.Timestamp | None
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.params)
+
+    @cached_property
+    def runs(self) -> SweptRuns:
+        """The run of each."""
+        return SweptRuns(parts=[one.runs for one in self.done])
+
+    def make(self, place: int) -> Combination:
+        """Return one of them."""
+        part, inside = self.runs.locate(place)
+        done = self.done[part]
+        found = done.runs[inside]
+        return Combination(
+            params=self.params[place],
+            base=self.base,
+            # A combination that begins there anyway keeps the key that it has outside of the sweep.
+            start=None if done.first is None or done.first == self.start else self.start,
+            execution=None if done.executions is None else done.executions[inside],
+            run=found if isinstance(found, Run) else None,
+            error=None if isinstance(found, Run) else found,
+            value=float(self.values[place]),
+        )

@@ -2,24 +2,24 @@
 
 `numbers_of` is made for many rows of returns at once. Every number is that of `outsample.metrics.measure` on the
 same row, bit by bit: sums run over each row as they do over a row by itself. `numbers_from` says the same of runs
-that were measured by their holdings (`outsample.engine.segments`), up to rounding.
+that were measured by their holdings (`outsample.engine.segments`), up to rounding. Both give a table with a row for
+each run and a column for each field of `Numbers`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from outsample import metrics
 from outsample.config import Conventions
-from outsample.engine.segments import Held, moments_between
 from outsample.metrics.rates import annual_rates
 
-__all__ = ["NUMBERS", "Numbers", "numbers_from", "numbers_of", "sharpes", "sharpes_between"]
+__all__ = ["NUMBERS", "Numbers", "numbers_from", "numbers_of", "sharpes"]
 
 NUMBERS = ("sharpe", "total_return", "cagr", "max_drawdown", "volatility", "n_trades")
 # Rows that are worked on together: what is in between stays in the cache of the processor.
@@ -43,28 +43,22 @@ class Numbers(NamedTuple):
     sharpe_per_period: float
     plain_sharpe: float
 
-
-class _Run(Protocol):
-    """A run: its net returns, and its holdings where they were measured."""
-
-    @property
-    def held(self) -> Held | None:
-        """Holdings, if they were measured."""
-
-    @property
-    def returns(self) -> np.ndarray:
-        """Net returns [bar]."""
+    @classmethod
+    def of(cls, row: np.ndarray) -> Numbers:
+        """Return a row of a table of numbers."""
+        found = cls(*row.tolist())
+        return found._replace(n_trades=int(found.n_trades))
 
 
 def numbers_of(
     returns: np.ndarray,
     ends: np.ndarray,
     depths: np.ndarray,
-    trades: Sequence[int] | np.ndarray,
+    trades: np.ndarray,
     *,
     dates: pd.DatetimeIndex,
     conventions: Conventions,
-) -> list[Numbers]:
+) -> np.ndarray:
     """Return the numbers of each row.
 
     Parameters
@@ -72,23 +66,24 @@ def numbers_of(
     returns : ndarray [run x bar]
     ends, depths : ndarray [run]
         The last value of the wealth that begins with 1, and its deepest fall.
-    trades : sequence of int
+    trades : ndarray of int [run]
     dates : DatetimeIndex [bar]
     conventions : Conventions
         With its number of periods per year.
+
+    Returns
+    -------
+    ndarray of float64 [run, number]
     """
-    rates = annual_rates(conventions.risk_free, pd.Series(0.0, index=dates)) if conventions.risk_free else None
-    year, found = float(conventions.periods_per_year or 252.0), []
-    said = _sayer(dates, conventions)
-    for row, (mean, spread, _), end, depth, count in zip(
-        returns, _moments(returns), ends.tolist(), depths.tolist(), trades, strict=True
-    ):
-        risky = None if rates is None else metrics.sharpe(row, periods_per_year=year, risk_free=rates)
-        found.append(said(mean, spread, end, depth, int(count), risky))
-    return found
+    moments = np.array([(mean, spread) for mean, spread, _ in _moments(returns)]).reshape(-1, 2)
+    risky = None
+    if conventions.risk_free:
+        rates, year = annual_rates(conventions.risk_free, pd.Series(0.0, index=dates)), _year(conventions)
+        risky = np.array([metrics.sharpe(row, periods_per_year=year, risk_free=rates) for row in returns])
+    return numbers_from(moments, ends, depths, trades, dates=dates, conventions=conventions, sharpe=risky)
 
 
-def numbers_from(
+def numbers_from(  # noqa: PLR0913 - what runs came to
     moments: np.ndarray,
     ends: np.ndarray,
     depths: np.ndarray,
@@ -96,8 +91,9 @@ def numbers_from(
     *,
     dates: pd.DatetimeIndex,
     conventions: Conventions,
-) -> list[Numbers]:
-    """Return the numbers of runs whose moments are known; without a risk-free rate.
+    sharpe: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the numbers of runs whose moments are known.
 
     Parameters
     ----------
@@ -105,52 +101,33 @@ def numbers_from(
         Mean and standard deviation of the net returns.
     ends, depths, trades, dates, conventions
         As for `numbers_of`.
+    sharpe : ndarray [run], optional
+        Sharpe ratios over a risk-free rate; None: there is none.
     """
-    said = _sayer(dates, conventions)
-    each = zip(moments.tolist(), ends.tolist(), depths.tolist(), trades.tolist(), strict=True)
-    return [said(mean, spread, end, depth, count, None) for (mean, spread), end, depth, count in each]
-
-
-def _sayer(
-    dates: pd.DatetimeIndex, conventions: Conventions
-) -> Callable[[float, float, float, float, int, float | None], Numbers]:
-    """What turns mean, spread, end, depth, trades (and a Sharpe ratio over a risk-free rate) into numbers."""
-    year, bars = float(conventions.periods_per_year or 252.0), len(dates)
-    short = _under_one_year(dates, year) and not conventions.annualise_short
+    year, bars = _year(conventions), len(dates)
     root = math.sqrt(year)
+    short = _under_one_year(dates, year) and not conventions.annualise_short
+    mean, spread = moments.T
+    missing = np.full(len(ends), math.nan)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        plain = np.where(spread != 0.0, mean / spread * root, math.nan) if bars > 1 else missing
+    sharpe = plain if sharpe is None else sharpe
+    growth = missing if short or not bars else [_growth(end, year / bars) for end in ends.tolist()]
+    columns = {
+        "sharpe": missing if short else sharpe,
+        "total_return": ends - 1.0 if bars else missing,
+        "cagr": growth,
+        "max_drawdown": depths if bars else missing,
+        "volatility": missing if short else spread * root,
+        "n_trades": trades,
+        "sharpe_per_period": sharpe / root,
+        "plain_sharpe": plain,
+    }
+    return np.column_stack([columns[name] for name in Numbers._fields]).astype(np.float64, copy=False)
 
-    def said(mean: float, spread: float, end: float, depth: float, count: int, risky: float | None) -> Numbers:
-        plain = mean / spread * root if spread != 0.0 and bars > 1 else math.nan
-        sharpe = plain if risky is None else risky
-        return Numbers(
-            sharpe=math.nan if short else sharpe,
-            total_return=end - 1.0 if bars else math.nan,
-            cagr=math.nan if short or not bars else _growth(end, year / bars),
-            max_drawdown=depth if bars else math.nan,
-            volatility=math.nan if short else spread * root,
-            n_trades=count,
-            sharpe_per_period=sharpe / root,
-            plain_sharpe=plain,
-        )
 
-    return said
-
-
-def sharpes_between(rows: Sequence[_Run], begin: int, end: int, year: float) -> list[float]:
-    """As `sharpes`, of the places begin to end (half-open) of runs; of holdings no returns are made for it."""
-    root, found = math.sqrt(year), [math.nan] * len(rows)
-    places = [place for place, run in enumerate(rows) if run.held is not None]
-    moments = moments_between([run.held for run in rows if run.held is not None], begin, end)
-    left = {place for place, run in enumerate(rows) if run.held is None}
-    for place, (mean, spread) in zip(places, moments.tolist(), strict=True):
-        if spread < 0.0:
-            left.add(place)
-        elif spread != 0.0:
-            found[place] = mean / spread * root
-    slow = sorted(left)
-    for place, value in zip(slow, sharpes([rows[place].returns[begin:end] for place in slow], year), strict=True):
-        found[place] = value
-    return found
+def _year(conventions: Conventions) -> float:
+    return float(conventions.periods_per_year or 252.0)
 
 
 def sharpes(rows: Sequence[np.ndarray], year: float) -> list[float]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from outsample import metrics
 from outsample.errors import ConfigError, nearest
-from outsample.research.combination import Run
-from outsample.research.numbers import sharpes, sharpes_between
+from outsample.research.numbers import sharpes
+from outsample.research.runs import SweptRuns
 from outsample.stats import probabilistic_sharpe
 
 __all__ = ["OBJECTIVES", "Objective", "objective_function", "scores", "smoothed"]
@@ -89,8 +89,8 @@ def objective_function(objective: Objective, periods_per_year: float) -> Callabl
     return lambda returns: _number(function(returns, periods_per_year))
 
 
-# Of runs (None: it failed) and the bars of them that count (None: all), the objective of each.
-Judge = Callable[[Sequence[Run | None], slice | np.ndarray | None], list[float]]
+# Of runs and the bars of them that count (None: all), the objective of each; NaN if it failed or is undefined.
+Judge = Callable[[SweptRuns, slice | np.ndarray | None], np.ndarray]
 
 
 def scores(objective: Objective, periods_per_year: float) -> Judge:
@@ -106,28 +106,29 @@ def scores(objective: Objective, periods_per_year: float) -> Judge:
     score = objective_function(objective, periods_per_year)
     ratio = objective == "sharpe" or objective in {PLATEAU, f"{PLATEAU}:sharpe"}
 
-    def judge(runs: Sequence[Run | None], part: slice | np.ndarray | None) -> list[float]:
+    def value(returns: np.ndarray, dates: pd.DatetimeIndex) -> float:
+        return score(pd.Series(returns, index=dates if callable(objective) else None))
+
+    def judge(runs: SweptRuns, part: slice | np.ndarray | None) -> np.ndarray:
         if ratio and part is None:
-            return [math.nan if run is None else _number(run.numbers.plain_sharpe) for run in runs]
+            return _numbers(runs.column("plain_sharpe"))
         if ratio and isinstance(part, slice) and part.step is None:
-            ran = [run for run in runs if run is not None]
-            begin, end, _ = part.indices(len(ran[0].dates) if ran else 0)
-            values = iter(sharpes_between(ran, begin, end, periods_per_year))
-            return [math.nan if run is None else _number(next(values)) for run in runs]
-        rows = [None if run is None else run.returns if part is None else run.returns[part] for run in runs]
+            begin, end, _ = part.indices(len(runs.dates))
+            return _numbers(runs.sharpes(begin, end, periods_per_year))
+        every = slice(None) if part is None else part
+        places = np.flatnonzero(runs.ran)
+        ran, found = runs.some(places), np.full(len(runs), math.nan)
         if ratio:
-            values = iter(sharpes([row for row in rows if row is not None], periods_per_year))
-            return [math.nan if row is None else _number(next(values)) for row in rows]
-        if not callable(objective):
-            return [math.nan if row is None else score(pd.Series(row)) for row in rows]
-        return [
-            math.nan
-            if row is None or run is None
-            else score(pd.Series(row, index=run.dates if part is None else run.dates[part]))
-            for run, row in zip(runs, rows, strict=True)
-        ]
+            found[places] = sharpes([run.returns[every] for run in ran], periods_per_year)
+            return _numbers(found)
+        found[places] = [value(run.returns[every], run.dates[every]) for run in ran]
+        return found
 
     return judge
+
+
+def _numbers(values: np.ndarray) -> np.ndarray:
+    return np.where(values > -math.inf, values, math.nan)
 
 
 def _number(value: object) -> float:

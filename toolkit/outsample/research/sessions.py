@@ -8,6 +8,7 @@ Which thread took a set never changes a number.
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import functools
 import os
 import threading
@@ -21,10 +22,11 @@ from outsample import errors
 from outsample.model import ExecutionResult
 from outsample.pipeline import execute
 from outsample.request import Request
-from outsample.research.bulk import Found, simulated
+from outsample.research.bulk import simulated
 from outsample.research.parallel import distributing, pmap_cancellable
+from outsample.research.runs import Runs
 from outsample.sandbox import SandboxSession
-from outsample.sandbox.decode import BatchPositions
+from outsample.sandbox.decode import Batch, BatchPositions
 from outsample.strategy import Literal
 
 __all__ = ["Done", "in_children", "in_sessions"]
@@ -47,20 +49,20 @@ FIRST_SHARE = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What one parameter set came to.
+    """What the parameter sets of one batch came to.
 
     Parameters
     ----------
-    execution : ExecutionResult or None
-        None where its decisions were too large to keep.
+    executions : Batch of ExecutionResult, or None
+        None where their decisions were too large to keep.
     first : Timestamp or None
-        Date of the first row of its decisions.
-    found : Run or OutsampleError
+        Date of the first row of their decisions; None: they have none.
+    runs : Runs
     """
 
-    execution: ExecutionResult | None
+    executions: Batch[ExecutionResult] | None
     first: pd.Timestamp | None
-    found: Found
+    runs: Runs
 
 
 def in_sessions(
@@ -70,7 +72,7 @@ def in_sessions(
     on_done: Progress | None,
     check: Callable[[], None] = lambda: None,
 ) -> list[Done]:
-    """Run parameter sets in sessions, one per thread, results in the order of the sets.
+    """Run parameter sets in sessions, one per thread, batches of results in the order of the sets.
 
     `check` is called before anything of the strategy runs, while the first session starts; its error ends it all.
     """
@@ -91,54 +93,45 @@ def in_sessions(
 
 
 def in_children(request: Request, sets: Sequence[Params], n_jobs: int | None, on_done: Progress | None) -> list[Done]:
-    """Run each parameter set in a fresh child of its own."""
+    """Run each parameter set in a fresh child of its own, each a batch by itself."""
     executions = pmap_cancellable(functools.partial(_alone, request), sets, n_jobs=n_jobs, on_done=on_done)
-    return _done(request, executions)
+    return [_done(request, Batch(said=one, positions=[one.positions])) for one in executions]
 
 
 def _alone(request: Request, params: Params, cancel: threading.Event | None) -> ExecutionResult:
-    from dataclasses import replace
-
-    return execute(replace(request, strategy=request.strategy.with_params(**params), validate=False), cancel)
+    strategy = request.strategy.with_params(**params)
+    return execute(dataclasses.replace(request, strategy=strategy, validate=False), cancel)
 
 
 def _share(request: Request, sets: Sequence[Params], cancel: threading.Event | None) -> list[Done]:
+    found: list[Done] = []
     with _session(request) as session:
-        return _done(request, session.series(sets, cancel=cancel))
+        session.batches(sets, lambda batch: found.append(_done(request, batch)), cancel=cancel)
+    return found
 
 
 def _session(request: Request) -> SandboxSession:
     return SandboxSession(request.strategy, request.data, policy=request.policy, seed=request.seed)
 
 
-def _done(request: Request, executions: Sequence[ExecutionResult]) -> list[Done]:
-    found, done = simulated(request, executions), []
-    dates: pd.Index | None = None
-    first: pd.Timestamp | None = None
-    for execution, one in zip(executions, found, strict=True):
-        before, dates = dates, _dates(execution)
-        if dates is not before or dates is None:  # those of a batch are one object
-            first = None if dates is None or not len(dates) else dates[0]
-        done.append(Done(execution=execution, first=first, found=one))
-    return done
+def _done(request: Request, batch: Batch[ExecutionResult]) -> Done:
+    dates = _dates(batch)
+    first = None if dates is None or not len(dates) else dates[0]
+    return Done(executions=batch, first=first, runs=simulated(request, batch))
 
 
-def _dates(execution: ExecutionResult) -> pd.Index | None:
-    positions = execution.positions
-    if positions is None:
-        return None
-    # A table of a batch need not be made to know its dates.
-    return positions.labels[0] if isinstance(positions, BatchPositions) else positions.frame.index
+def _dates(batch: Batch[ExecutionResult]) -> pd.Index | None:
+    if isinstance(batch.positions, BatchPositions):
+        return batch.positions.dates
+    first = batch.positions[0]
+    return None if first is None else first.frame.index
 
 
-def _bytes(execution: ExecutionResult | None) -> int:
+def _bytes(batch: Batch[ExecutionResult]) -> int:
     """Memory of what was decided."""
-    if execution is None or execution.positions is None:
-        return 0
-    positions = execution.positions
-    if isinstance(positions, BatchPositions):
-        return int(positions.tables[positions.place].nbytes)
-    return int(positions.frame.to_numpy().nbytes)
+    if isinstance(batch.positions, BatchPositions):
+        return int(batch.positions.tables.nbytes)
+    return sum(0 if one is None else int(one.frame.to_numpy().nbytes) for one in batch.positions)
 
 
 class _Work:
@@ -156,7 +149,7 @@ class _Work:
         self._all_taken = threading.Event()
         self._working, self._next, self._finished, self._kept = 0, 0, 0, 0
         self._seconds = 0.0  # of one set, as last seen
-        self._shares: dict[int, list[Done]] = {}
+        self._done: dict[int, Done] = {}
 
     def worker(self, place: int, cancel: threading.Event | None) -> None:
         """Take shares until none is left."""
@@ -174,14 +167,14 @@ class _Work:
                     if cancel is not None and cancel.is_set():
                         raise errors.SandboxCancelled("The sweep was cancelled.")
                     beside.begin(taken.start)
-                    session.series(self._sets[taken], cancel=cancel, on_batch=beside.add)
+                    session.batches(self._sets[taken], beside.add, cancel=cancel)
                 beside.wait()
         finally:
             self._all_taken.set()
 
     def results(self) -> list[Done]:
         """Everything, in the order of the sets."""
-        return [done for first in sorted(self._shares) for done in self._shares[first]]
+        return [self._done[first] for first in sorted(self._done)]
 
     def _worth_it(self) -> bool:
         """Whether one more session is worth its start."""
@@ -209,17 +202,14 @@ class _Work:
         with self._lock:
             self._seconds = max(seconds, 1e-6)
 
-    def _add(self, first: int, executions: Sequence[ExecutionResult]) -> None:
-        done = _done(self._request, executions)
+    def _add(self, first: int, batch: Batch[ExecutionResult]) -> None:
+        done = _done(self._request, batch)
+        size = _bytes(batch)
         with self._lock:
-            kept = []
-            for one in done:
-                size = _bytes(one.execution)
-                self._kept += size
-                drop = size and self._kept > KEPT_BYTES
-                kept.append(Done(execution=None, first=one.first, found=one.found) if drop else one)
-            self._shares[first] = kept
-            for _ in done:
+            self._kept += size
+            drop = size and self._kept > KEPT_BYTES
+            self._done[first] = dataclasses.replace(done, executions=None) if drop else done
+            for _ in range(len(batch)):
                 self._finished += 1
                 if self._on_done is not None:
                     self._on_done(self._finished, len(self._sets))
@@ -232,7 +222,7 @@ class _Beside:
         self,
         pool: concurrent.futures.Executor,
         note: Callable[[float], None],
-        add: Callable[[int, Sequence[ExecutionResult]], None],
+        add: Callable[[int, Batch[ExecutionResult]], None],
     ) -> None:
         self._pool, self._note, self._add = pool, note, add
         self._before: concurrent.futures.Future[None] | None = None
@@ -242,13 +232,13 @@ class _Beside:
         """Say where the sets of the batches that follow begin."""
         self._next, self._since = first, time.perf_counter()
 
-    def add(self, executions: Sequence[ExecutionResult]) -> None:
+    def add(self, batch: Batch[ExecutionResult]) -> None:
         """Take one batch; no more than one waits."""
         now = time.perf_counter()
-        self._note((now - self._since) / len(executions))
+        self._note((now - self._since) / len(batch))
         self.wait()
-        self._before = self._pool.submit(self._add, self._next, executions)
-        self._next, self._since = self._next + len(executions), now
+        self._before = self._pool.submit(self._add, self._next, batch)
+        self._next, self._since = self._next + len(batch), now
 
     def wait(self) -> None:
         """Wait for the batch before; its error ends the work."""

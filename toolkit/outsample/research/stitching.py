@@ -17,7 +17,8 @@ from outsample.config import Execution
 from outsample.data import Dataset
 from outsample.engine import Simulation, decisions, simulate
 from outsample.pipeline import weights_of
-from outsample.research.combination import Combination, Run
+from outsample.research.combination import Combination
+from outsample.research.runs import Run
 from outsample.research.sweep import SweepRuns
 
 __all__ = ["Span", "bar_before", "reference", "stitched"]

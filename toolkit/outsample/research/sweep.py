@@ -5,18 +5,17 @@ leaves behind in a module would be seen by the next one, so the best five and fi
 run again in fresh children; if any of them decides otherwise, the strategy is stateful, and all of them are
 run again, each in a child of its own.
 
-Of each combination its returns and a few numbers are computed at once, many combinations at a time; its
-simulation, metrics and all else when they are asked for.
+Of each combination a few numbers are computed at once, many combinations at a time, and kept as a table; the
+combination itself, its returns, simulation, metrics and all else are made when they are asked for.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -30,13 +29,15 @@ from outsample.model import ExecutionResult
 from outsample.pipeline import execute, raise_for_status
 from outsample.request import Request
 from outsample.research.bulk import simulated, simulated_alone
-from outsample.research.combination import Combination, Run
+from outsample.research.combination import Combination, Combinations
 from outsample.research.evidence import SelectionEvidence, selection_evidence
 from outsample.research.grid import Constraint, combinations, neighbourhood_medians
 from outsample.research.numbers import NUMBERS
 from outsample.research.objective import Objective, scores, smoothed
 from outsample.research.parallel import pmap_cancellable
+from outsample.research.runs import Run, SweptRuns
 from outsample.research.sessions import Done, in_children, in_sessions
+from outsample.sandbox.decode import Batch
 from outsample.strategy import Literal
 from outsample.strategy.parameters import coerce
 from outsample.validation import validate
@@ -56,7 +57,7 @@ class SweepRuns:
         What was swept.
     grid : mapping
     objective : str or callable
-    combinations : tuple of Combination
+    combinations : Combinations
     stateful : bool
         Runs influenced each other in a session; the numbers are of fresh children.
     seconds : mapping of str to float
@@ -66,33 +67,37 @@ class SweepRuns:
     request: Request
     grid: Mapping[str, Sequence[Literal]]
     objective: Objective
-    combinations: tuple[Combination, ...]
+    combinations: Combinations
     stateful: bool = False
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """A row per combination, in grid order: parameters, objective, metrics, error."""
-        found = self.combinations
+        found, runs = self.combinations, self.combinations.runs
         columns: dict[str, object] = {
-            name: [_shown(one.params[name]) for one in found] for name in (found[0].params if found else ())
+            name: _shown([params[name] for params in found.params]) for name in (found.params[0] if found else ())
         }
-        columns["objective"] = [one.value for one in found]
-        if any(one.run is not None for one in found):
-            for name in NUMBERS:
-                columns[name] = [math.nan if one.run is None else getattr(one.run.numbers, name) for one in found]
-        columns["error"] = ["" if one.error is None else str(one.error) for one in found]
+        columns["objective"] = found.values
+        if runs.ran.any():
+            columns |= {name: runs.column(name) for name in NUMBERS}
+        if runs.ran.all():
+            columns["n_trades"] = runs.column("n_trades").astype(np.int64)
+        failed = {place: str(found[place].error) for place in np.flatnonzero(~runs.ran).tolist()}
+        columns["error"] = [failed.get(place, "") for place in range(len(found))] if failed else ""
         return pd.DataFrame(columns)
 
     @cached_property
     def returns(self) -> pd.DataFrame:
         """Net returns [bar x place of the combination], of those that ran."""
-        ran = {place: one.run for place, one in enumerate(self.combinations) if one.run is not None}
-        runs = list(ran.values())
+        places = np.flatnonzero(self.combinations.runs.ran).tolist()
+        runs = self.combinations.runs.some(places)
         if runs and all(run.dates is runs[0].dates or run.dates.equals(runs[0].dates) for run in runs[1:]):
             values = np.stack([run.returns for run in runs])
-            return pd.DataFrame(values.T, index=runs[0].dates, columns=list(ran), copy=False)
-        return pd.DataFrame({place: pd.Series(run.returns, index=run.dates) for place, run in ran.items()})
+            return pd.DataFrame(values.T, index=runs[0].dates, columns=places, copy=False)
+        return pd.DataFrame(
+            {place: pd.Series(run.returns, index=run.dates) for place, run in zip(places, runs, strict=True)}
+        )
 
     @cached_property
     def evidence(self) -> SelectionEvidence:
@@ -104,13 +109,13 @@ class SweepRuns:
     @property
     def best(self) -> Combination:
         """The combination with the largest objective; of equal ones the first in grid order."""
-        ranked = [combination for combination in self.combinations if not math.isnan(combination.value)]
-        if not ranked:
+        values = self.combinations.values
+        if np.isnan(values).all():
             reasons = sorted({str(c.error) for c in self.combinations if c.error is not None})
             raise errors.StrategyError(
                 "No combination has a defined objective.", hint=f"First error: {reasons[0]}" if reasons else ""
             )
-        return max(ranked, key=lambda combination: combination.value)
+        return self.combinations[np.nanargmax(values)]
 
 
 def run_sweep(
@@ -155,13 +160,13 @@ def run_sweep(
     if stateful:
         found = _combined(request, params, in_children(request, params, n_jobs, on_done), objective)
     if smoothed(objective):
-        medians = neighbourhood_medians(grid, params, [one.value for one in found])
-        found = [dataclasses.replace(one, value=value) for one, value in zip(found, medians, strict=True)]
+        medians = neighbourhood_medians(grid, params, found.values.tolist())
+        found = dataclasses.replace(found, values=np.array(medians))
     return SweepRuns(
         request=request,
         grid=dict(grid),
         objective=objective,
-        combinations=tuple(found),
+        combinations=found,
         stateful=stateful,
         seconds={"runs": ran - began + time.perf_counter() - controlled, "controls": controlled - ran},
     )
@@ -172,11 +177,8 @@ def _check(request: Request, params: Sequence[Mapping[str, Literal]]) -> None:
     get_engine(request.engine)  # an unknown one is no fault of a combination
     strategy = request.strategy.with_params(**params[0])
     for name in params[0]:
-        values: list[Literal] = []
-        for one in params:
-            if not any(one[name] is value for value in values[-1:]):
-                coerce(name, one[name], strategy.parameters[name].default)
-                values.append(one[name])
+        for value in {id(one[name]): one[name] for one in params}.values():  # each value of the grid once
+            coerce(name, value, strategy.parameters[name].default)
     sources = (strategy.source, *strategy.modules.values())
     broken = any(item.severity == "error" for text in sources for item in validate(text, modules=strategy.modules))
     if request.validate and broken:
@@ -185,24 +187,12 @@ def _check(request: Request, params: Sequence[Mapping[str, Literal]]) -> None:
 
 def _combined(
     request: Request, params: Sequence[Mapping[str, Literal]], done: Sequence[Done], objective: Objective
-) -> list[Combination]:
+) -> Combinations:
     """Bring runs to one index, and judge them."""
     done, start = _on_common_start(request, params, done)
-    runs = [one.found if isinstance(one.found, Run) else None for one in done]
-    values = scores(objective, request.periods_per_year)(runs, None)
-    return [
-        Combination(
-            params=values_of,
-            base=request,
-            # A combination that begins there anyway keeps the key that it has outside of the sweep.
-            start=None if start is None or one.first is None or one.first == start else start,
-            execution=one.execution,
-            run=run,
-            error=None if isinstance(one.found, Run) else one.found,
-            value=value,
-        )
-        for values_of, one, run, value in zip(params, done, runs, values, strict=True)
-    ]
+    judge = scores(objective, request.periods_per_year)
+    values = judge(SweptRuns(parts=[one.runs for one in done]), None)
+    return Combinations(base=request, params=params, done=done, start=start, values=values)
 
 
 def _on_common_start(
@@ -212,27 +202,32 @@ def _on_common_start(
     firsts = [one.first for one in done if one.first is not None]
     if request.options.get("start") is not None or not firsts:
         return done, None
-    start = min(firsts)
-    late = [place for place, one in enumerate(done) if one.first is not None and one.first != start]
-    if not late:
-        return done, start
+    start, found, end = min(firsts), [], 0
     later = dataclasses.replace(request, options={**request.options, "start": start})
-    executions = [done[place].execution or Combination(params=params[place], base=request).again() for place in late]
-    moved = dict(zip(late, simulated(later, executions), strict=True))
-    return [
-        dataclasses.replace(one, found=moved[place]) if place in moved else one for place, one in enumerate(done)
-    ], start
+    for one in done:
+        begin, end = end, end + len(one.runs)
+        if one.first is None or one.first == start:
+            found.append(one)
+            continue
+        for batch in [one.executions] if one.executions else _alone_again(request, params[begin:end]):
+            runs = simulated(later, batch)
+            executions = batch if one.executions else None
+            found.append(Done(executions=executions, first=one.first, runs=runs))
+    return found, start
 
 
-def _differs_alone(found: Sequence[Combination], n_jobs: int | None) -> bool:
+def _alone_again(request: Request, params: Sequence[Mapping[str, Literal]]) -> Iterator[Batch[ExecutionResult]]:
+    """Batches of one: what was too large to keep is decided again."""
+    for values in params:
+        again = Combination(params=values, base=request).again()
+        yield Batch(said=again, positions=[again.positions])
+
+
+def _differs_alone(found: Combinations, n_jobs: int | None) -> bool:
     """Whether any of the best five and five random combinations decides otherwise in a fresh child."""
-    ranked = sorted(
-        (place for place, one in enumerate(found) if not math.isnan(one.value)),
-        key=lambda place: (-found[place].value, place),
-    )
-    random = np.random.Generator(np.random.Philox(found[0].base.seed))
-    places = sorted({*ranked[:CONTROLS], *random.permutation(len(found))[:CONTROLS].tolist()})
-    chosen = [found[place] for place in places]
+    ranked = np.argsort(-found.values, kind="stable")[: np.count_nonzero(~np.isnan(found.values))]
+    random = np.random.Generator(np.random.Philox(found.base.seed)).permutation(len(found))
+    chosen = [found[place] for place in sorted({*ranked[:CONTROLS].tolist(), *random[:CONTROLS].tolist()})]
     fresh = pmap_cancellable(_again, [one.request for one in chosen], n_jobs=n_jobs)
     return not all(_same(one, again) for one, again in zip(chosen, fresh, strict=True))
 
@@ -251,5 +246,5 @@ def _same(one: Combination, again: ExecutionResult) -> bool:
     return one.execution is not None and one.execution.status is again.status
 
 
-def _shown(value: Literal) -> object:
-    return canonical_json(value).decode() if isinstance(value, list | tuple) else value
+def _shown(values: list[Literal]) -> list[object]:
+    return [canonical_json(value).decode() if isinstance(value, list | tuple) else value for value in values]

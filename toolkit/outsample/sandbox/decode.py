@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -15,8 +15,9 @@ import pandas as pd
 from outsample.errors import ResultInvalid
 from outsample.model import ExecutionResult, Positions, SimCall
 from outsample.sandbox.wire import HINT, Message
+from outsample.sequences import LazySequence
 
-__all__ = ["Answer", "BatchPositions", "decode_answer", "decode_answers", "plain_text", "with_positions"]
+__all__ = ["Answer", "Batch", "BatchPositions", "decode_answer", "decode_answers", "plain_text"]
 
 MAXIMUM_SYMBOLS = 100_000
 MAXIMUM_ROWS = 2_000_000
@@ -61,6 +62,57 @@ class Answer:
 Said = TypeVar("Said", Answer, ExecutionResult)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class BatchPositions(LazySequence[Positions]):
+    """Tables with the same dates, symbols and options.
+
+    Parameters
+    ----------
+    tables : ndarray [answer x date x symbol]
+    dates, symbols : Index
+    kind, call
+        As in `Positions`.
+    """
+
+    tables: np.ndarray
+    dates: pd.Index
+    symbols: pd.Index
+    kind: str = "position"
+    call: SimCall | None = None
+
+    def __len__(self) -> int:
+        return len(self.tables)
+
+    def make(self, place: int) -> Positions:
+        """Return one of them."""
+        frame = pd.DataFrame(self.tables[place], index=self.dates, columns=self.symbols, copy=False)
+        return Positions(frame=frame, kind=self.kind, call=self.call)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Batch(LazySequence[Said]):
+    """Answers of which the same is said, but for their positions.
+
+    Parameters
+    ----------
+    said : Answer or ExecutionResult
+        What is said of each; its positions do not matter.
+    positions : sequence of Positions or None
+        Of each.
+    """
+
+    said: Said
+    positions: Sequence[Positions | None]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def make(self, place: int) -> Said:
+        """Return one of them."""
+        found: Said = dataclasses.replace(self.said, positions=self.positions[place])
+        return found
+
+
 def plain_text(text: str, *, limit: int = MAXIMUM_TEXT) -> str:
     """Return text in which control characters are replaced, cut to a length.
 
@@ -100,7 +152,7 @@ def decode_answer(message: Message) -> Answer:
     return found[0]
 
 
-def decode_answers(message: Message) -> list[Answer]:
+def decode_answers(message: Message) -> Batch[Answer]:
     """As `decode_answer`, for a message that may hold a batch of answers."""
     try:
         header = json.loads(message.header)
@@ -121,17 +173,10 @@ def decode_answers(message: Message) -> list[Answer]:
     count = header.get("batch", 1)
     if type(count) is not int or not 1 <= count <= MAXIMUM_BATCH or (status != "ok" and count != 1):
         raise _invalid("number of answers", count)
-    positions = _positions(header, message, count) if status == "ok" else [None]
     said = tuple(plain_text(item, limit=500) for item in warnings[:MAXIMUM_WARNINGS])
-    first = Answer(status=status, positions=positions[0], line=line, warnings=said, **texts)
-    return [first, *(with_positions(first, one) for one in positions[1:])]
-
-
-def with_positions(said: Said, positions: Positions | None) -> Said:
-    """Return what is said of one answer of a batch for another: they differ in their positions alone."""
-    other = object.__new__(type(said))
-    other.__dict__.update(said.__dict__, positions=positions)
-    return other
+    positions = _positions(header, message, count) if status == "ok" else [None]
+    answer = Answer(status=status, positions=None, line=line, warnings=said, **texts)
+    return Batch(said=answer, positions=positions)
 
 
 def _invalid(what: str, got: object) -> ResultInvalid:
@@ -145,62 +190,13 @@ def _text(header: Mapping[str, object], name: str) -> str:
     return plain_text(value)
 
 
-def _positions(header: Mapping[str, object], message: Message, count: int) -> list[Positions | None]:
+def _positions(header: Mapping[str, object], message: Message, count: int) -> BatchPositions:
     kind = header.get("kind")
     if kind not in _KINDS:
         raise _invalid("kind", kind)
     call = _call(header.get("call"))
-    tables, index, names = _tables(header.get("frame"), message, count)
-    if count == 1:
-        return [Positions(frame=_frame(tables[0], index, names), kind=str(kind), call=call)]
-    return [BatchPositions(tables, place, (index, names), kind=str(kind), call=call) for place in range(count)]
-
-
-def _frame(table: np.ndarray, index: pd.DatetimeIndex, names: pd.Index) -> pd.DataFrame:
-    return pd.DataFrame(table, index=index, columns=names, copy=False)
-
-
-class BatchPositions(Positions):
-    """Positions that came with others in one batch; their frame is made when it is asked for.
-
-    Parameters
-    ----------
-    tables : ndarray [answer x date x symbol]
-        Of the whole batch.
-    place : int
-        Which of them.
-    labels : tuple of (DatetimeIndex, Index)
-    kind, call
-        As in `Positions`.
-    """
-
-    def __init__(
-        self,
-        tables: np.ndarray,
-        place: int,
-        labels: tuple[pd.DatetimeIndex, pd.Index],
-        *,
-        kind: str,
-        call: SimCall | None,
-    ) -> None:
-        self.__dict__.update(tables=tables, place=place, labels=labels, kind=kind, call=call)
-
-    tables: np.ndarray
-    place: int
-    labels: tuple[pd.DatetimeIndex, pd.Index]
-
-    @cached_property
-    def frame(self) -> pd.DataFrame:
-        """The table with its labels."""
-        return _frame(self.tables[self.place], *self.labels)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        # Elsewhere it is alone: the rest of the batch need not travel with it.
-        return _alone, (self.frame, self.kind, self.call)
-
-
-def _alone(frame: pd.DataFrame, kind: str, call: SimCall | None) -> Positions:
-    return Positions(frame=frame, kind=kind, call=call)
+    tables, dates, symbols = _tables(header.get("frame"), message, count)
+    return BatchPositions(tables=tables, dates=dates, symbols=symbols, kind=str(kind), call=call)
 
 
 def _tables(said: object, message: Message, count: int) -> tuple[np.ndarray, pd.DatetimeIndex, pd.Index]:
@@ -212,8 +208,10 @@ def _tables(said: object, message: Message, count: int) -> tuple[np.ndarray, pd.
     if dtype not in ("bool", "float64"):
         raise _invalid("dtype", dtype)
     names, body = _columns(columns), message.body
-    cells = count * rows * len(names)
-    expected = 8 * rows + (-(-cells // 8) if dtype == "bool" else 8 * cells)
+    shape = (count, rows, len(names))
+    cells, each = math.prod(shape), rows * len(names)
+    size = -(-each // 8) if dtype == "bool" else 8 * each
+    expected = 8 * rows + count * size
     if len(body) != expected:
         raise ResultInvalid(f"The result's length does not fit its shape: {len(body)} bytes, expected {expected}.")
     if cells > message.limit:
@@ -221,8 +219,9 @@ def _tables(said: object, message: Message, count: int) -> tuple[np.ndarray, pd.
             f"The result is larger than allowed: {cells:,} cells, at most {message.limit:,}.", hint=HINT
         )
     index = _index(np.frombuffer(body, "<i8", rows), said.get("tz"))
-    values = _bits(body, 8 * rows, cells) if dtype == "bool" else _numbers(np.frombuffer(body, "<f8", offset=8 * rows))
-    return values.reshape(count, rows, len(names)), index, names
+    raw = np.frombuffer(body, np.uint8, count * size, offset=8 * rows).reshape(count, size)
+    values = np.unpackbits(raw, axis=1, count=each).view(np.bool_) if dtype == "bool" else _numbers(raw.view("<f8"))
+    return values.reshape(shape), index, names
 
 
 def _columns(columns: object) -> pd.Index:
@@ -253,10 +252,6 @@ def _index(stamps: np.ndarray, zone: object) -> pd.DatetimeIndex:
         return index.tz_localize("UTC").tz_convert(zone)
     except Exception as error:  # zoneinfo raises many kinds for a name that is none
         raise _invalid("time zone", zone) from error
-
-
-def _bits(body: bytearray, begin: int, cells: int) -> np.ndarray:
-    return np.unpackbits(np.frombuffer(body, np.uint8, offset=begin), count=cells).view(np.bool_)
 
 
 def _numbers(raw: np.ndarray) -> np.ndarray:

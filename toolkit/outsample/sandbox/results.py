@@ -8,7 +8,7 @@ from typing import Any
 from outsample.config import SandboxPolicy
 from outsample.errors import ResultInvalid
 from outsample.model import ExecutionResult, SandboxReport, Status
-from outsample.sandbox.decode import Answer, decode_answer, decode_answers, plain_text, with_positions
+from outsample.sandbox.decode import Answer, Batch, decode_answer, decode_answers, plain_text
 from outsample.sandbox.outcome import Outcome
 from outsample.sandbox.request import cpu_limit
 
@@ -40,7 +40,7 @@ def finish(outcome: Outcome, policy: SandboxPolicy, report: SandboxReport) -> Ex
     return _result(outcome, answer, policy, report)
 
 
-def finish_batch(outcome: Outcome, report: SandboxReport) -> list[ExecutionResult]:
+def finish_batch(outcome: Outcome, report: SandboxReport) -> Batch[ExecutionResult]:
     """Turn one message of a series into the results of its parameter sets, which share its time evenly.
 
     Raises
@@ -52,8 +52,7 @@ def finish_batch(outcome: Outcome, report: SandboxReport) -> list[ExecutionResul
     answers = decode_answers(outcome.message)
     outcome.wall_seconds /= len(answers)
     outcome.cpu_seconds /= len(answers)
-    first = _answered(answers[0], _seen(outcome, report))
-    return [first, *(with_positions(first, answer.positions) for answer in answers[1:])]
+    return Batch(said=_answered(answers.said, _seen(outcome, report)), positions=answers.positions)
 
 
 def _result(outcome: Outcome, answer: Answer | None, policy: SandboxPolicy, report: SandboxReport) -> ExecutionResult:

@@ -25,7 +25,7 @@ from outsample.sandbox.helpers import plant_modules
 from outsample.sandbox.namespace import make_scene
 from outsample.sandbox.steps import Steps, find_steps
 from outsample.sandbox.stubs import Notes
-from outsample.sandbox.wire import encode_answer
+from outsample.sandbox.wire import encode_answer, packed
 from outsample.strategy import Literal, Strategy
 from outsample.strategy.parameters import coerce, find_literals, replace_literal
 
@@ -176,7 +176,8 @@ class _Batch:
         self._header: dict[str, object] = {}
         self._first: pd.DataFrame | None = None
         self._labels: tuple[pd.Index, pd.Index]
-        self._values: list[np.ndarray] = []
+        self._type: np.dtype
+        self._values: list[bytes] = []
         self._bytes = 0
         self._since = time.perf_counter()
 
@@ -188,8 +189,8 @@ class _Batch:
             values, index, columns = parts.block.T, parts.dates, parts.symbols
         if not self._fits(header, values, index, columns):
             self.flush()
-            self._header, self._first, self._labels = header, frame, (index, columns)
-        self._values.append(values)
+            self._header, self._first, self._labels, self._type = header, frame, (index, columns), values.dtype
+        self._values.append(packed(values))
         self._bytes += values.nbytes
         if self._bytes >= BATCH_BYTES or time.perf_counter() - self._since >= BATCH_SECONDS:
             self.flush()
@@ -204,7 +205,7 @@ class _Batch:
         return (
             self._first is not None
             and header == self._header
-            and values.dtype == self._values[0].dtype
+            and values.dtype == self._type
             and (index.is_(self._labels[0]) or index.equals(self._labels[0]))
             and (columns.is_(self._labels[1]) or columns.equals(self._labels[1]))
         )

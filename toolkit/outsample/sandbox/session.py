@@ -19,6 +19,7 @@ from outsample.config import SandboxPolicy
 from outsample.data import Dataset
 from outsample.errors import ConfigError, ResultInvalid, SandboxCrashed
 from outsample.model import ExecutionResult, SandboxReport, Status
+from outsample.sandbox.decode import Batch
 from outsample.sandbox.launch import Launched, choose_server, launch
 from outsample.sandbox.report import satisfies
 from outsample.sandbox.request import make_request
@@ -31,7 +32,7 @@ __all__ = ["SandboxSession"]
 MAXIMUM_COMMAND = 65_536
 
 
-Add = Callable[[list[ExecutionResult]], None]
+Add = Callable[[Batch[ExecutionResult]], None]
 
 
 class _InterruptedError(Exception):
@@ -101,12 +102,16 @@ class SandboxSession:
             yield self.run(params)
 
     def series(
-        self,
-        parameter_sets: Sequence[Mapping[str, object]],
-        *,
-        cancel: threading.Event | None = None,
-        on_batch: Callable[[list[ExecutionResult]], None] | None = None,
+        self, parameter_sets: Sequence[Mapping[str, object]], *, cancel: threading.Event | None = None
     ) -> list[ExecutionResult]:
+        """Run parameter sets as `batches` does, and return all results in their order."""
+        results: list[ExecutionResult] = []
+        self.batches(parameter_sets, results.extend, cancel=cancel)
+        return results
+
+    def batches(
+        self, parameter_sets: Sequence[Mapping[str, object]], add: Add, *, cancel: threading.Event | None = None
+    ) -> None:
         """Run parameter sets without waiting for one another: the results are those of `run`, much sooner.
 
         The child compiles the source once and answers in batches. As soon as anything but answers comes (a limit,
@@ -116,33 +121,33 @@ class SandboxSession:
         Parameters
         ----------
         parameter_sets : sequence of mapping
-        cancel : threading.Event, optional
-        on_batch : callable, optional
+        add : callable
             Called with each batch of results as it comes, in their order, while the child goes on.
+        cancel : threading.Event, optional
         """
-        results: list[ExecutionResult] = []
+        answered = 0
 
-        def add(batch: list[ExecutionResult]) -> None:
-            results.extend(batch)
-            if on_batch is not None:
-                on_batch(batch)
+        def counted(batch: Batch[ExecutionResult]) -> None:
+            nonlocal answered
+            answered += len(batch)
+            add(batch)
 
         with self._lock:
             for count, command in self._parts(parameter_sets):
                 try:
-                    self._batches(count, command, cancel, add)
+                    self._batches(count, command, cancel, counted)
                 except _InterruptedError:
                     self._end()
                     break
                 except BaseException:
                     self._end()
                     raise
-        for params in parameter_sets[len(results) :]:
+        for params in parameter_sets[answered:]:
             if cancel is not None and cancel.is_set():
-                add([ExecutionResult(status=Status.CANCELLED, error="The run was cancelled.")])
+                result = ExecutionResult(status=Status.CANCELLED, error="The run was cancelled.")
             else:
-                add([self.run(params, cancel=cancel)])
-        return results
+                result = self.run(params, cancel=cancel)
+            add(Batch(said=result, positions=[result.positions]))
 
     def _parts(self, parameter_sets: Sequence[Mapping[str, object]]) -> Iterator[tuple[int, bytes]]:
         """Commands of as many sets as fit together, and how many they are."""
@@ -164,7 +169,7 @@ class SandboxSession:
     def _batches(self, count: int, command: bytes, cancel: threading.Event | None, add: Add) -> None:
         report = self._started()
         if isinstance(report, ExecutionResult):
-            add([report] * count)
+            add(Batch(said=report, positions=[None] * count))
             return
         assert self._launched is not None
         assert self._watch is not None

@@ -4,11 +4,11 @@
 
     magic "OSR1" | u32 length of header | u64 length of body | header (JSON, UTF-8) | body
 
-The body is the index (int64, nanoseconds since 1970, UTC) and then the values (bool: one bit each, the first in
-the highest bit of the first byte; float64: eight bytes), row after row. A batch is several answers with one header
-and one index: "batch" says how many tables of values follow. The sender is not trusted: every length is checked
-against what the header says and against a limit before anything is allocated or read, every field against its
-type. No pickle and no library format stands between a child and its parent.
+The body is the index (int64, nanoseconds since 1970, UTC) and then a table of values, row after row: bool as bits,
+the first in the highest bit of the first byte, the last byte filled up; float64 as eight bytes. A batch is several
+answers with one header and one index: "batch" says how many tables follow. The sender is not trusted: every length
+is checked against what the header says and against a limit before anything is allocated or read, every field
+against its type. No pickle and no library format stands between a child and its parent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pandas as pd
 
 from outsample.errors import ResultInvalid
 
-__all__ = ["HINT", "Message", "MessageReader", "encode_answer"]
+__all__ = ["HINT", "Message", "MessageReader", "encode_answer", "packed"]
 
 MAGIC = b"OSR1"
 _PREFIX = struct.Struct("<4sIQ")
@@ -41,7 +41,7 @@ class Message:
 
 
 def encode_answer(
-    header: Mapping[str, object], frame: pd.DataFrame | None = None, *, batch: Sequence[np.ndarray] | None = None
+    header: Mapping[str, object], frame: pd.DataFrame | None = None, *, batch: Sequence[bytes] | None = None
 ) -> list[bytes]:
     """Return the buffers of one message.
 
@@ -51,30 +51,31 @@ def encode_answer(
         JSON values; "frame" is added.
     frame : DataFrame [date x symbol], bool or float64, optional
         DatetimeIndex, columns of str or int.
-    batch : sequence of ndarray, optional
-        The values of several answers with this header and these labels, in place of the frame's.
+    batch : sequence of bytes, optional
+        The values of several answers with this header and labels and of this type (`packed`), in place of the frame's.
     """
     said = dict(header)
     body: list[bytes] = []
     if frame is not None:
-        index = pd.DatetimeIndex(frame.index)
-        tables = [frame.to_numpy()] if batch is None else batch
+        index, values = pd.DatetimeIndex(frame.index), frame.to_numpy()
         if batch is not None:
             said["batch"] = len(batch)
         said["frame"] = {
             "rows": len(index),
             "columns": [name if isinstance(name, str) else int(name) for name in frame.columns],
-            "dtype": "bool" if tables[0].dtype == bool else "float64",
+            "dtype": "bool" if values.dtype == bool else "float64",
             "tz": None if index.tz is None else str(index.tz),
         }
         stamps = np.ascontiguousarray(index.as_unit("ns").asi8, dtype="<i8")
-        values = b"".join([array.tobytes() for array in tables])
-        if tables[0].dtype == bool:
-            values = np.packbits(np.frombuffer(values, np.uint8)).tobytes()
-        body = [stamps.tobytes(), values]
+        body = [stamps.tobytes(), packed(values) if batch is None else b"".join(batch)]
     text = json.dumps(said, ensure_ascii=True, allow_nan=False).encode()
     length = sum(len(part) for part in body)
     return [_PREFIX.pack(MAGIC, len(text), length) + text, *body]
+
+
+def packed(values: np.ndarray) -> bytes:
+    """Return the values of a table row by row: bits, filled up to a whole byte, or float64."""
+    return (np.packbits(values) if values.dtype == bool else values).tobytes()
 
 
 class MessageReader:
