@@ -22,6 +22,7 @@ from outsample.research.objective import scores, smoothed
 from outsample.research.parallel import pmap_cancellable
 from outsample.research.runs import Run, Runs, SweptRuns
 from outsample.research.sweep import Combination, SweepRuns
+from outsample.sandbox.decode import Batch
 from outsample.stats import Window
 
 __all__ = ["best_of", "choose_rows", "choose_strictly"]
@@ -80,12 +81,12 @@ def choose_strictly(
 def _run_until(found: Sequence[Combination], end: pd.Timestamp, n_jobs: int | None) -> list[Combination]:
     def again(one: Combination, cancel: threading.Event | None) -> Combination:
         base = dataclasses.replace(one.base, data=one.base.data.until(end))
-        seen = dataclasses.replace(one, base=base, execution=None, run=None, error=None)
+        seen = dataclasses.replace(one, base=base, batch=None, place=0, run=None, error=None)
         execution = execute(seen.request, cancel)
         run = simulated_alone(seen.request, execution)
         if isinstance(run, Run):
-            return dataclasses.replace(seen, execution=execution, run=run)
-        return dataclasses.replace(seen, execution=execution, error=run)
+            return dataclasses.replace(seen, batch=Batch.of(execution), run=run)
+        return dataclasses.replace(seen, batch=Batch.of(execution), error=run)
 
     return pmap_cancellable(again, found, n_jobs=n_jobs)
 

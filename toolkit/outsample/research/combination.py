@@ -18,6 +18,7 @@ from outsample.pipeline import Outcome, evaluate, execute, raise_for_status, wei
 from outsample.request import Request, resolved_options
 from outsample.research.runs import Found, Run, SweptRuns
 from outsample.research.sessions import Done
+from outsample.sandbox.decode import Batch
 from outsample.sequences import LazySequence
 from outsample.strategy import Literal
 
@@ -35,8 +36,10 @@ class Combination:
         What was swept.
     start : Timestamp or None
         Where the evaluation begins, if not with the combination's own first row.
-    execution : ExecutionResult or None
-        What the strategy decided; None: it is run again when its decisions are asked for.
+    batch : Batch of ExecutionResult, or None
+        Where what the strategy decided is kept; None: it is run again when its decisions are asked for.
+    place : int
+        Which of them.
     run : Run or None
         None if it failed.
     error : OutsampleError or None
@@ -47,10 +50,16 @@ class Combination:
     params: Mapping[str, Literal]
     base: Request
     start: pd.Timestamp | None = None
-    execution: ExecutionResult | None = None
+    batch: Batch[ExecutionResult] | None = None
+    place: int = 0
     run: Run | None = None
     error: errors.OutsampleError | None = None
     value: float = math.nan
+
+    @property
+    def execution(self) -> ExecutionResult | None:
+        """What the strategy decided, if it is kept."""
+        return None if self.batch is None else self.batch[self.place]
 
     @property
     def found(self) -> Found:
@@ -153,7 +162,8 @@ class Combinations(LazySequence[Combination]):
             base=self.base,
             # A combination that begins there anyway keeps the key that it has outside of the sweep.
             start=None if done.first is None or done.first == self.start else self.start,
-            execution=None if done.executions is None else done.executions[inside],
+            batch=done.executions,
+            place=inside,
             run=found if isinstance(found, Run) else None,
             error=None if isinstance(found, Run) else found,
             value=float(self.values[place]),

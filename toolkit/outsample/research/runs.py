@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -162,6 +162,12 @@ class Runs(LazySequence[Found]):
         if self.measured is not None and len(self.alone) < len(self):
             return self.measured.dates
         return next((one.dates for one in self.alone.values() if isinstance(one, Run)), None)
+
+    def samples(self) -> Iterator[Run]:
+        """Runs of which every other has the options and dates of one."""
+        measured = np.setdiff1d(np.arange(len(self)), list(self.alone))
+        found = (self[place] for place in [*measured[:1].tolist(), *self.alone])
+        return (one for one in found if isinstance(one, Run))
 
     def moments(self, begin: int, end: int) -> np.ndarray:
         """Return mean and standard deviation of some net returns [set, 2]; -1: only the returns themselves can say."""

@@ -95,7 +95,7 @@ def in_sessions(
 def in_children(request: Request, sets: Sequence[Params], n_jobs: int | None, on_done: Progress | None) -> list[Done]:
     """Run each parameter set in a fresh child of its own, each a batch by itself."""
     executions = pmap_cancellable(functools.partial(_alone, request), sets, n_jobs=n_jobs, on_done=on_done)
-    return [_done(request, Batch(said=one, positions=[one.positions])) for one in executions]
+    return [_done(request, Batch.of(one)) for one in executions]
 
 
 def _alone(request: Request, params: Params, cancel: threading.Event | None) -> ExecutionResult:
@@ -227,6 +227,8 @@ class _Beside:
         self._pool, self._note, self._add = pool, note, add
         self._before: concurrent.futures.Future[None] | None = None
         self._next, self._since = 0, 0.0
+        # A thread is started when it has something to do: before the first batch comes, and not with it.
+        pool.submit(lambda: None)
 
     def begin(self, first: int) -> None:
         """Say where the sets of the batches that follow begin."""

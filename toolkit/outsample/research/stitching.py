@@ -6,6 +6,7 @@ Costs at the seams, carried cash and stops follow by themselves.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -155,9 +156,8 @@ def _table(rows: Sequence[_Rows], data: Dataset) -> pd.DataFrame:
 
 def _check_options(sweep: SweepRuns, reference: Run) -> None:
     """The stitched run has one set of options; a schedule may differ, it is part of the decisions."""
-    for combination in sweep.combinations:
-        run = combination.run
-        if run is None or (run.execution is reference.execution and run.costs is reference.costs):
+    for run in itertools.chain.from_iterable(part.samples() for part in sweep.combinations.runs.parts):
+        if run.execution is reference.execution and run.costs is reference.costs:
             continue
         ours, theirs = run.execution, reference.execution
         names = [

@@ -219,8 +219,7 @@ def _on_common_start(
 def _alone_again(request: Request, params: Sequence[Mapping[str, Literal]]) -> Iterator[Batch[ExecutionResult]]:
     """Batches of one: what was too large to keep is decided again."""
     for values in params:
-        again = Combination(params=values, base=request).again()
-        yield Batch(said=again, positions=[again.positions])
+        yield Batch.of(Combination(params=values, base=request).again())
 
 
 def _differs_alone(found: Combinations, n_jobs: int | None) -> bool:

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -103,6 +103,11 @@ class Batch(LazySequence[Said]):
 
     said: Said
     positions: Sequence[Positions | None]
+
+    @classmethod
+    def of(cls, one: Said) -> Self:
+        """Return a batch of one."""
+        return cls(said=one, positions=[one.positions])
 
     def __len__(self) -> int:
         return len(self.positions)

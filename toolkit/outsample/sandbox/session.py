@@ -147,7 +147,7 @@ class SandboxSession:
                 result = ExecutionResult(status=Status.CANCELLED, error="The run was cancelled.")
             else:
                 result = self.run(params, cancel=cancel)
-            add(Batch(said=result, positions=[result.positions]))
+            add(Batch.of(result))
 
     def _parts(self, parameter_sets: Sequence[Mapping[str, object]]) -> Iterator[tuple[int, bytes]]:
         """Commands of as many sets as fit together, and how many they are."""
