@@ -128,14 +128,14 @@ def test_batches_come_while_the_child_goes_on(data):
     source, sets = SOURCES["prints"]
     told = []
     with SandboxSession(source, data) as session:
-        session.batches(sets, told.append)
+        session.batches([sets], told.append)
         found = [one for batch in told for one in batch]
         assert len(told) > 1
         for one, again in zip(found, session.series(sets), strict=True):
             same(one, again)
     assert [one.status for one in found] == [Status.OK] * len(sets)
     with SandboxSession(source, data) as session, pytest.raises(ZeroDivisionError):
-        session.batches(sets, lambda _: 1 / 0)
+        session.batches([sets], lambda _: 1 / 0)
 
 
 def test_time_counts_from_answer_to_answer(data):
@@ -148,7 +148,7 @@ def test_time_counts_from_answer_to_answer(data):
     )
     with SandboxSession(source, data) as session:
         found = []
-        session.batches([{"n": n} for n in range(10)], lambda batch: (found.extend(batch), time.sleep(0.05)))
+        session.batches([[{"n": n} for n in range(10)]], lambda batch: (found.extend(batch), time.sleep(0.05)))
     assert sum(one.cpu_seconds for one in found) > 0.9 * 10 * 0.03
     assert sum(one.wall_seconds for one in found) > 0.9 * 10 * 0.03
 
@@ -183,3 +183,61 @@ def test_more_answers_than_sets_are_not_believed(data, monkeypatch):
     assert len(found) == 3
     for params, one in zip(sets, found, strict=True):
         same(one, run_sandboxed(PLAIN, data, params=params, validate=False))
+
+
+def asked(shares, room=100):
+    """Shares of letters as parts of a series, and the commands that were sent."""
+    from outsample.sandbox.session import _Asked
+
+    sent = []
+    return _Asked(((share, share.encode()) for share in shares), sent.append, room), sent
+
+
+def test_a_fast_child_is_asked_for_more_before_it_is_done():
+    """Several answers at once, and no more than that to come: the next part waits for the child already."""
+    parts, sent = asked(["abcdef", "gh", "ij"])
+    parts.ask()
+    for count, expected in [(2, 1), (2, 2), (2, 3), (2, 3)]:
+        parts.answered(count)
+        parts.ask_again(count)
+        assert len(sent) == expected
+    assert parts.left() == ["i", "j"]
+    parts.answered(2)
+    parts.ask_again(2)
+    assert not parts
+    assert parts.left() == []
+
+
+def test_a_slow_child_is_asked_when_it_is_done():
+    """Another session may be free sooner."""
+    parts, sent = asked(["abc", "d"])
+    parts.ask()
+    for expected in (1, 1, 2):
+        parts.answered(1)
+        parts.ask_again(1)
+        assert len(sent) == expected
+
+
+def test_a_command_that_finds_no_room_waits():
+    """Both sides would wait for each other: it is sent when the child has nothing to do, and not forgotten."""
+    parts, sent = asked(["abcd", "efghijkl", "m"], room=5)
+    parts.ask()
+    parts.answered(2)
+    parts.ask_again(2)
+    assert sent == [b"abcd"]
+    assert "".join(parts.left()) == "cdefghijkl"
+    parts.answered(2)
+    parts.ask_again(2)
+    assert sent == [b"abcd", b"efghijkl"]
+
+
+@pytest.mark.parametrize("size", [1, 3, 50, 400])
+def test_shares_give_what_one_series_gives(data, size):
+    """In order, in any shares, also where one set prints and the sets behind it were asked for already."""
+    source = "n = 3\nif n == 170:\n    print(n)\nposition = data.get('close').average(n % 40 + 1) > n % 7\n"
+    sets, found = [{"n": n} for n in range(400)], []
+    with SandboxSession(source, data) as session:
+        session.batches((sets[first : first + size] for first in range(0, 400, size)), found.extend)
+    assert [one.stdout for one in found] == ["170\n" if n == 170 else "" for n in range(400)]
+    for params, one in zip(sets[::57], found[::57], strict=True):
+        same(one, run_sandboxed(source, data, params=params, validate=False))

@@ -13,7 +13,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -106,7 +106,7 @@ def _alone(request: Request, params: Params, cancel: threading.Event | None) -> 
 def _share(request: Request, sets: Sequence[Params], cancel: threading.Event | None) -> list[Done]:
     found: list[Done] = []
     with _session(request) as session:
-        session.batches(sets, lambda batch: found.append(_done(request, batch)), cancel=cancel)
+        session.batches([sets], lambda batch: found.append(_done(request, batch)), cancel=cancel)
     return found
 
 
@@ -163,11 +163,7 @@ class _Work:
                 concurrent.futures.ThreadPoolExecutor(1) as pool,
             ):
                 beside = _Beside(pool, self._note, self._add)
-                while (taken := self._take()) is not None:
-                    if cancel is not None and cancel.is_set():
-                        raise errors.SandboxCancelled("The sweep was cancelled.")
-                    beside.begin(taken.start)
-                    session.batches(self._sets[taken], beside.add, cancel=cancel)
+                session.batches(self._shares(beside, cancel), beside.add, cancel=cancel)
                 beside.wait()
         finally:
             self._all_taken.set()
@@ -180,6 +176,13 @@ class _Work:
         """Whether one more session is worth its start."""
         with self._lock:
             return not self._seconds or (len(self._sets) - self._next) * self._seconds > LEFT_SECONDS
+
+    def _shares(self, beside: _Beside, cancel: threading.Event | None) -> Iterator[Sequence[Params]]:
+        while (taken := self._take()) is not None:
+            if cancel is not None and cancel.is_set():
+                raise errors.SandboxCancelled("The sweep was cancelled.")
+            beside.begin(taken)
+            yield self._sets[taken]
 
     def _take(self) -> slice | None:
         with self._lock:
@@ -226,21 +229,28 @@ class _Beside:
     ) -> None:
         self._pool, self._note, self._add = pool, note, add
         self._before: concurrent.futures.Future[None] | None = None
-        self._next, self._since = 0, 0.0
+        self._shares: list[slice] = []
+        self._inside, self._since = 0, 0.0  # place within the first share, and when the last batch came
         # A thread is started when it has something to do: before the first batch comes, and not with it.
         pool.submit(lambda: None)
 
-    def begin(self, first: int) -> None:
-        """Say where the sets of the batches that follow begin."""
-        self._next, self._since = first, time.perf_counter()
+    def begin(self, share: slice) -> None:
+        """Say which sets come after those that are on their way."""
+        if not self._shares:
+            self._since = time.perf_counter()
+        self._shares.append(share)
 
     def add(self, batch: Batch[ExecutionResult]) -> None:
         """Take one batch; no more than one waits."""
         now = time.perf_counter()
         self._note((now - self._since) / len(batch))
         self.wait()
-        self._before = self._pool.submit(self._add, self._next, batch)
-        self._next, self._since = self._next + len(batch), now
+        first = self._shares[0].start + self._inside
+        self._before = self._pool.submit(self._add, first, batch)
+        self._inside, self._since = self._inside + len(batch), now
+        if first + len(batch) == self._shares[0].stop:
+            del self._shares[0]
+            self._inside = 0
 
     def wait(self) -> None:
         """Wait for the batch before; its error ends the work."""

@@ -22,6 +22,7 @@ __all__ = ["Launched", "bounds_of", "choose_server", "execute_confined", "launch
 
 _SLACK = 64 << 20
 _F_SETPIPE_SZ = 1031
+_F_GETPIPE_SZ = 1032
 _PIPE = 1 << 20
 _DAY = 86_400
 
@@ -46,9 +47,10 @@ class Launched:
             self.result, theirs_result = self._pipe()
             self.output, theirs_output = self._pipe()
             ends = [theirs_result, theirs_output]
-            self.commands = -1
+            self.commands, self.room = -1, 0
             if mode == "session":
                 theirs_commands, self.commands = self._pipe()
+                self.room = fcntl.fcntl(self.commands, _F_GETPIPE_SZ)
                 ends.append(theirs_commands)
             self.child: Child = server.start(
                 descriptors=[self._open[0], payload.descriptor, *ends],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Self
@@ -10,6 +11,7 @@ from typing import Self
 from outsample.config import SandboxPolicy
 from outsample.data import Dataset
 from outsample.model import ExecutionResult
+from outsample.sandbox.decode import Batch
 from outsample.sandbox.portable import execute_portable
 from outsample.sandbox.request import make_request
 from outsample.strategy import Strategy
@@ -51,19 +53,21 @@ class PortableSession:
             yield self.run(params)
 
     def series(
-        self,
-        parameter_sets: Sequence[Mapping[str, object]],
-        *,
-        cancel: threading.Event | None = None,
-        on_batch: Callable[[list[ExecutionResult]], None] | None = None,
+        self, parameter_sets: Sequence[Mapping[str, object]], *, cancel: threading.Event | None = None
     ) -> list[ExecutionResult]:
         """Run parameter sets in their order; there is no faster way here."""
-        results = []
-        for params in parameter_sets:
-            results.append(self.run(params, cancel=cancel))
-            if on_batch is not None:
-                on_batch(results[-1:])
-        return results
+        return [self.run(params, cancel=cancel) for params in parameter_sets]
+
+    def batches(
+        self,
+        shares: Iterable[Sequence[Mapping[str, object]]],
+        add: Callable[[Batch[ExecutionResult]], None],
+        *,
+        cancel: threading.Event | None = None,
+    ) -> None:
+        """As `series`; `add` is called with each result, a batch of one."""
+        for params in itertools.chain.from_iterable(shares):
+            add(Batch.of(self.run(params, cancel=cancel)))
 
     def close(self) -> None:
         """Nothing stays open between two runs."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import threading
@@ -32,11 +33,64 @@ __all__ = ["SandboxSession"]
 MAXIMUM_COMMAND = 65_536
 
 
+Params = Mapping[str, object]
 Add = Callable[[Batch[ExecutionResult]], None]
 
 
 class _InterruptedError(Exception):
     """Something else than an answer came from a series."""
+
+
+class _Asked:
+    """Parameter sets that a child was asked for and has not answered, in parts of one command each.
+
+    Parameters
+    ----------
+    parts : iterator of (sets, command)
+    write : callable
+        Sends a command.
+    room : int
+        Bytes that may wait to be read while the child is at work, and may itself be waiting to be read.
+    """
+
+    def __init__(
+        self, parts: Iterator[tuple[Sequence[Params], bytes]], write: Callable[[bytes], object], room: int
+    ) -> None:
+        self._parts, self._write, self._room = parts, write, room
+        self._sent: list[Sequence[Params]] = []
+        self._held: tuple[Sequence[Params], bytes] | None = None
+        self._answered = 0  # of the first part
+
+    def __bool__(self) -> bool:
+        return bool(self._sent)
+
+    def ask(self) -> None:
+        """Send the next part, if there is one and it has room."""
+        part = self._held or next(self._parts, None)
+        self._held = part
+        if part is not None and not (self._sent and len(part[1]) > self._room):
+            self._held = None
+            self._sent.append(part[0])
+            self._write(part[1])
+
+    def answered(self, count: int) -> None:
+        """Take note of so many answers."""
+        if self._answered + count > len(self._sent[0]):
+            raise _InterruptedError
+        self._answered += count
+        if self._answered == len(self._sent[0]):
+            del self._sent[0]
+            self._answered = 0
+
+    def ask_again(self, count: int) -> None:
+        """Send the next part if the child has nothing to do, or is fast and soon done: so many came at once."""
+        if not self._sent or (len(self._sent) == 1 and count > 1 and len(self._sent[0]) - self._answered <= count):
+            self.ask()
+
+    def left(self) -> list[Params]:
+        """Return the sets without an answer."""
+        parts = [*self._sent, *([self._held[0]] if self._held else [])]
+        return [params for part in parts for params in part][self._answered :]
 
 
 class SandboxSession:
@@ -102,55 +156,73 @@ class SandboxSession:
             yield self.run(params)
 
     def series(
-        self, parameter_sets: Sequence[Mapping[str, object]], *, cancel: threading.Event | None = None
+        self, parameter_sets: Sequence[Params], *, cancel: threading.Event | None = None
     ) -> list[ExecutionResult]:
         """Run parameter sets as `batches` does, and return all results in their order."""
         results: list[ExecutionResult] = []
-        self.batches(parameter_sets, results.extend, cancel=cancel)
+        self.batches([parameter_sets], results.extend, cancel=cancel)
         return results
 
-    def batches(
-        self, parameter_sets: Sequence[Mapping[str, object]], add: Add, *, cancel: threading.Event | None = None
-    ) -> None:
+    def batches(self, shares: Iterable[Sequence[Params]], add: Add, *, cancel: threading.Event | None = None) -> None:
         """Run parameter sets without waiting for one another: the results are those of `run`, much sooner.
 
         The child compiles the source once and answers in batches. As soon as anything but answers comes (a limit,
-        printed text, a crash), the sets that were not answered before are run one by one, so that each result
-        says what happened to its own set. The time limit holds for each batch, which is a set at least.
+        printed text, a crash), the sets that it was asked for and has not answered are run one by one, so that each
+        result says what happened to its own set. The time limit holds for each batch, which is a set at least.
 
         Parameters
         ----------
-        parameter_sets : sequence of mapping
+        shares : iterable of sequence of mapping
+            The next one is taken when the child has, or will soon have, nothing to do.
         add : callable
-            Called with each batch of results as it comes, in their order, while the child goes on.
+            Called with each batch of results as it comes, in the order of the sets, while the child goes on.
         cancel : threading.Event, optional
         """
-        answered = 0
+        parts = (part for share in shares for part in self._parts(share))
+        left: list[Params] | None = []
+        while left is not None:
+            for params in left:
+                if cancel is not None and cancel.is_set():
+                    add(Batch.of(ExecutionResult(status=Status.CANCELLED, error="The run was cancelled.")))
+                else:
+                    add(Batch.of(self.run(params, cancel=cancel)))
+            with self._lock:
+                left = self._series(parts, add, cancel)
 
-        def counted(batch: Batch[ExecutionResult]) -> None:
-            nonlocal answered
-            answered += len(batch)
-            add(batch)
+    def _series(
+        self, parts: Iterator[tuple[Sequence[Params], bytes]], add: Add, cancel: threading.Event | None
+    ) -> list[Params] | None:
+        """Have parts run, one after the other; return the sets that are left if something else came than answers."""
+        report = self._started()
+        if isinstance(report, ExecutionResult):
+            for sets, _ in parts:
+                add(Batch(said=report, positions=[None] * len(sets)))
+            return None
+        launched, watch = self._launched, self._watch
+        assert launched is not None
+        assert watch is not None
+        asked = _Asked(parts, functools.partial(os.write, launched.commands), launched.room)
+        try:
+            watch.begin()
+            asked.ask()
+            while asked:
+                outcome = watch.next_answer(cancel)
+                if outcome.message is None or outcome.stopped or outcome.output_bytes:
+                    raise _InterruptedError
+                batch = finish_batch(outcome, report)
+                asked.answered(len(batch))
+                add(batch)
+                asked.ask_again(len(batch))
+        except (_InterruptedError, BrokenPipeError, ResultInvalid):
+            self._end()
+            return asked.left()
+        except BaseException:
+            self._end()
+            raise
+        return None
 
-        with self._lock:
-            for count, command in self._parts(parameter_sets):
-                try:
-                    self._batches(count, command, cancel, counted)
-                except _InterruptedError:
-                    self._end()
-                    break
-                except BaseException:
-                    self._end()
-                    raise
-        for params in parameter_sets[answered:]:
-            if cancel is not None and cancel.is_set():
-                result = ExecutionResult(status=Status.CANCELLED, error="The run was cancelled.")
-            else:
-                result = self.run(params, cancel=cancel)
-            add(Batch.of(result))
-
-    def _parts(self, parameter_sets: Sequence[Mapping[str, object]]) -> Iterator[tuple[int, bytes]]:
-        """Commands of as many sets as fit together, and how many they are."""
+    def _parts(self, parameter_sets: Sequence[Params]) -> Iterator[tuple[Sequence[Params], bytes]]:
+        """As many sets as fit together, and their command."""
         own = self._request.params
         merged = [{**own, **params} for params in parameter_sets] if own else parameter_sets
         try:
@@ -160,33 +232,11 @@ class SandboxSession:
         if len(command) <= MAXIMUM_COMMAND or len(parameter_sets) == 1:
             if len(command) > MAXIMUM_COMMAND:
                 raise ConfigError(f"Parameters may take {MAXIMUM_COMMAND} bytes. Got {len(command)}.")
-            yield len(parameter_sets), command
+            yield parameter_sets, command
             return
         half = len(parameter_sets) // 2
         yield from self._parts(parameter_sets[:half])
         yield from self._parts(parameter_sets[half:])
-
-    def _batches(self, count: int, command: bytes, cancel: threading.Event | None, add: Add) -> None:
-        report = self._started()
-        if isinstance(report, ExecutionResult):
-            add(Batch(said=report, positions=[None] * count))
-            return
-        assert self._launched is not None
-        assert self._watch is not None
-        try:
-            self._watch.begin()
-            os.write(self._launched.commands, command)
-            while count:
-                outcome = self._watch.next_answer(cancel)
-                if outcome.message is None or outcome.stopped or outcome.output_bytes:
-                    raise _InterruptedError
-                batch = finish_batch(outcome, report)
-                if len(batch) > count:
-                    raise _InterruptedError
-                count -= len(batch)
-                add(batch)
-        except (BrokenPipeError, ResultInvalid) as error:
-            raise _InterruptedError from error
 
     def close(self) -> None:
         """End the child; more than once is fine."""
