@@ -204,8 +204,7 @@ class _Job:
             if entry.strategy is None:
                 assert entry.error is not None
                 raise entry.error
-            # A copy: the syntax tree that it remembers, many times its source, goes when its run is over.
-            request = self.make(dataclasses.replace(entry.strategy), entry.options)
+            request = self.make(entry.strategy, entry.options)
             seconds = time.perf_counter() - began
             executor = functools.partial(self._execute, entry, executions)
             try:

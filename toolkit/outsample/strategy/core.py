@@ -20,7 +20,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from outsample.canonical import digest
 from outsample.errors import ConfigError, DataMissing, ValidationError, nearest
 from outsample.strategy.cells import notebook_cells
 from outsample.strategy.parameters import (
@@ -28,12 +27,11 @@ from outsample.strategy.parameters import (
     Parameter,
     coerce,
     comment_range,
-    comments,
     entry_function,
     find_literals,
     replace_literal,
 )
-from outsample.strategy.structure import structure_of
+from outsample.strategy.source import Source, parse, source_of, syntax_error
 
 __all__ = ["Strategy"]
 
@@ -77,15 +75,18 @@ class Strategy:
     modules: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.overrides if name not in self._literals]
+        if not self.overrides:
+            return
+        literals = self._source.literals
+        unknown = [name for name in self.overrides if name not in literals]
         if unknown:
-            known = ", ".join(self._literals) or "none"
+            known = ", ".join(literals) or "none"
             raise ConfigError(
                 f"The strategy {self.name!r} has no parameter {unknown[0]!r}.",
-                hint=nearest(unknown[0], self._literals)
+                hint=nearest(unknown[0], literals)
                 or f"Its parameters: {known}. A parameter is assigned once, at top level, to a literal.",
             )
-        resolved = {name: coerce(name, value, self._literals[name][0]) for name, value in self.overrides.items()}
+        resolved = {name: coerce(name, value, literals[name][0]) for name, value in self.overrides.items()}
         object.__setattr__(self, "overrides", resolved)
 
     # -- makers
@@ -118,7 +119,7 @@ class Strategy:
             raise DataMissing(f"{str(file)!r} is a folder, not a strategy.") from error
         except (UnicodeDecodeError, SyntaxError) as error:
             if isinstance(error, SyntaxError) and error.lineno:
-                raise _syntax_error(error) from error
+                raise syntax_error(error) from error
             raise ValidationError(f"{file.name} cannot be read: {error}", hint="Save it as UTF-8.") from error
 
     @classmethod
@@ -185,9 +186,9 @@ class Strategy:
     @cached_property
     def parameters(self) -> Mapping[str, Parameter]:
         """The parameters by name, in the order of the source."""
-        texts = comments(self.source)
+        texts = self._source.comments
         found = {}
-        for name, (default, node) in self._literals.items():
+        for name, (default, node) in self._source.literals.items():
             low, high, text = comment_range(texts.get(node.end_lineno or node.lineno, ""))
             value = self.overrides.get(name, default)
             found[name] = Parameter(
@@ -205,40 +206,24 @@ class Strategy:
         """``"function"`` if the source defines ``strategy`` at top level, else ``"script"``."""
         return "script" if self._function is None else "function"
 
-    @cached_property
+    @property
     def structure(self) -> Any:  # noqa: ANN401 - a JSON value
         """The canonical structure, as a JSON value."""
-        nodes = {id(node): name for name, (_, node) in self._literals.items()}
-        own = structure_of(self._tree, nodes)
-        if not self.modules:
-            return own
-        # Literals of a module are no parameters: they are part of its structure.
-        helpers = {name: structure_of(_parse(source, f"<{name}>"), {}) for name, source in sorted(self.modules.items())}
-        return {"strategy": own, "modules": helpers}
+        return self._source.structure
 
-    @cached_property
+    @property
     def sha(self) -> str:
         """Digest of the structure: equal for equal code, whatever its comments, layout and parameters."""
-        return digest(self.structure)
+        return self._source.sha
 
-    @cached_property
+    @property
     def names(self) -> frozenset[str]:
         """Every name and attribute that the source mentions."""
-        found = set()
-        trees = [self._tree, *(_parse(source, f"<{name}>") for name, source in self.modules.items())]
-        for node in (node for tree in trees for node in ast.walk(tree)):
-            if isinstance(node, ast.Name):
-                found.add(node.id)
-            elif isinstance(node, ast.Attribute):
-                found.add(node.attr)
-            elif isinstance(node, ast.alias):
-                found.add((node.asname or node.name).split(".")[0])
-                found.add(node.name.split(".")[-1])
-        return frozenset(found)
+        return self._source.names
 
     def syntax_tree(self, filename: str = "<strategy>") -> ast.Module:
         """Return a fresh syntax tree with the parameters' values put in; lines are those of the source."""
-        tree = _parse(self.source, filename)
+        tree = parse(self.source, filename)
         for name, (_, node) in find_literals(tree).items():
             if name in self.overrides:
                 replace_literal(tree, node, self.overrides[name])
@@ -246,35 +231,14 @@ class Strategy:
 
     # -- helpers
 
-    @cached_property
-    def _tree(self) -> ast.Module:
-        return _parse(self.source)
-
-    @cached_property
-    def _literals(self) -> dict[str, tuple[Literal, ast.expr]]:
-        return find_literals(self._tree)
+    @property
+    def _source(self) -> Source:
+        return source_of(self.source, self.modules)
 
     @property
     def _function(self) -> ast.FunctionDef | None:
-        return entry_function(self._tree)
+        return entry_function(self._source.tree)
 
 
 # Names that mean something inside a strategy already.
 _TAKEN = frozenset({"data", "finlab", "numpy", "outsample", "pandas", "scipy", "sklearn"})
-
-
-def _parse(source: str, filename: str = "<strategy>") -> ast.Module:
-    try:
-        return ast.parse(source, filename)
-    except SyntaxError as error:
-        raise _syntax_error(error) from error
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise ValidationError(f"The source cannot be parsed: {error}") from error
-
-
-def _syntax_error(error: SyntaxError) -> ValidationError:
-    place = f" (line {error.lineno})" if error.lineno else ""
-    text = (error.text or "").strip()
-    return ValidationError(
-        f"SyntaxError: {error.msg}{place}", hint=f"Near: {text}" if text else "", line=error.lineno or None
-    )
