@@ -13,7 +13,7 @@ import pytest
 
 from outsample import ConfigError, DataMissing, Dataset, Store, StoreError, load
 from outsample.cli.main import main
-from outsample.data.content import frame_id
+from outsample.data.content import ColumnIds, frame_id
 from outsample.store.snapshot_care import collect_snapshots, verify_snapshots
 from outsample.store.snapshot_files import object_path, read_object, write_object
 from outsample.store.snapshots import keep_dataset, save_dataset
@@ -297,3 +297,18 @@ def test_describe_tells_coverage_and_gaps():
     assert not said.adjusted
     assert said.pauses["days"].tolist() == [31.0]
     assert json.loads(json.dumps(said.to_dict()))["symbols"][0]["missing"] == 2
+
+
+@pytest.mark.parametrize("zone", [None, "Asia/Taipei"])
+@pytest.mark.parametrize("n", [0, 1, 300])
+def test_ids_of_columns_are_those_of_tables(n, zone):
+    """Many columns on one index: the same ids, also of other NaNs and of a zero below zero."""
+    index = pd.date_range("2020-01-01", periods=n, tz=zone)
+    ids = ColumnIds("returns", index)
+    random = np.random.default_rng(n)
+    for _ in range(3):
+        values = np.where(random.random(n) < 0.2, -0.0, random.normal(size=n))
+        values[random.random(n) < 0.2] = -np.nan
+        assert ids.of(values) == frame_id(pd.DataFrame({"returns": values}, index=index))
+    if n:
+        assert ids.of(np.ones(n)) != ids.of(np.zeros(n))

@@ -1,5 +1,6 @@
 """The result key: equal for equal inputs, different for any other (R1)."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ from outsample import request as request_module
 from outsample.config import Conventions, SandboxPolicy, Thresholds
 from outsample.data import Dataset, load
 from outsample.errors import ConfigError, DataMissing
-from outsample.request import Request, request_key
+from outsample.request import Request, keys_with, request_key
 from outsample.strategy import Strategy
 
 SOURCE = "fast = 20\nposition = data.get('close').average(fast) > data.get('close').average(60)\n"
@@ -119,3 +120,14 @@ def test_wrong_requests_are_refused_before_anything_runs(data):
         Request(strategy=Strategy.from_source(SOURCE), data=data, options={"lag": 0})
     with pytest.raises(DataMissing, match="benchmark"):
         Request(strategy=Strategy.from_source(SOURCE), data=data, benchmark="SPY")
+
+
+@pytest.mark.parametrize("options", [{}, {"fee_ratio": 0.001, "start": "2000-02-01"}])
+@pytest.mark.parametrize("source", [SOURCE, SIM])
+def test_keys_of_many_values_are_those_of_each(data, source, options):
+    """What the values share is written once; the text is the same."""
+    base = Request(strategy=Strategy.from_source(source), data=data, options=options)
+    made = keys_with(base)
+    for fast in (20, 1, 77):
+        strategy = base.strategy.with_params(fast=fast)
+        assert made(strategy.values) == request_key(dataclasses.replace(base, strategy=strategy))

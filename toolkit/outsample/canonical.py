@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["canonical_json", "digest"]
+__all__ = ["canonical_json", "digest", "joined_json"]
 
 
 def canonical_json(value: object) -> bytes:
@@ -37,6 +37,17 @@ def canonical_json(value: object) -> bytes:
     b'{"$float":"nan"}'
     """
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def joined_json(parts: Mapping[str, bytes]) -> bytes:
+    """Return the canonical JSON text of a mapping from those of its values.
+
+    Examples
+    --------
+    >>> joined_json({"b": canonical_json([1]), "a": b"2"})
+    b'{"a":2,"b":[1]}'
+    """
+    return b"{" + b",".join(json.dumps(name).encode("ascii") + b":" + parts[name] for name in sorted(parts)) + b"}"
 
 
 def digest(value: object) -> str:

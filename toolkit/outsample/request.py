@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from outsample import errors
-from outsample.canonical import digest
+from outsample.canonical import canonical_json, digest, joined_json
 from outsample.config import (
     FINLAB_DEFAULTS,
     Conventions,
@@ -27,9 +28,9 @@ from outsample.data import Dataset
 from outsample.engine import get_engine
 from outsample.engine.scores import check_method
 from outsample.model import SEMANTICS, Positions
-from outsample.strategy import Strategy
+from outsample.strategy import Literal, Strategy
 
-__all__ = ["Request", "key_parts", "request_key", "resolved_options"]
+__all__ = ["Request", "key_parts", "keys_with", "request_key", "resolved_options"]
 
 # An option that only checks: it can raise, and never changes a number.
 _NOT_IN_KEY = frozenset({"check"})
@@ -122,6 +123,16 @@ def resolved_options(request: Request, positions: Positions) -> tuple[Execution,
 def request_key(request: Request) -> str:
     """Return the result key: 64 hexadecimal digits, equal for equal inputs."""
     return digest(key_parts(request))
+
+
+def keys_with(request: Request) -> Callable[[Mapping[str, Literal]], str]:
+    """Return a function of the values of all parameters that gives the result key of the request with them."""
+    parts = {name: canonical_json(part) for name, part in key_parts(request).items()}
+
+    def key(values: Mapping[str, Literal]) -> str:
+        return hashlib.sha256(joined_json({**parts, "parameters": canonical_json(dict(values))})).hexdigest()
+
+    return key
 
 
 def key_parts(request: Request) -> dict[str, Any]:

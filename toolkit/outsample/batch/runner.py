@@ -204,7 +204,8 @@ class _Job:
             if entry.strategy is None:
                 assert entry.error is not None
                 raise entry.error
-            request = self.make(entry.strategy, entry.options)
+            # A copy: what it remembers of its parameters goes when its run is over.
+            request = self.make(dataclasses.replace(entry.strategy), entry.options)
             seconds = time.perf_counter() - began
             executor = functools.partial(self._execute, entry, executions)
             try:

@@ -12,7 +12,7 @@ A snapshot's id is the sha256 of the canonical JSON ``{frame name: frame id}``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ import pandas as pd
 from outsample.canonical import canonical_json, digest
 from outsample.errors import DataInvalid
 
-__all__ = ["frame_id", "snapshot_id"]
+__all__ = ["ColumnIds", "frame_id", "snapshot_id"]
 
 _MAGIC = b"outsample frame 1\n"
 
@@ -59,22 +59,53 @@ def frame_id(frame: pd.DataFrame) -> str:
         (_name(frame.columns[place]), *(_column(frame.iloc[:, place]) if block is None else _block(block[:, place])))
         for place in order
     ]
+    state = _begun([(name, kind) for name, kind, _ in columns], index_type, index_buffers, len(frame))
+    for _, _, buffers in columns:
+        for buffer in buffers:
+            state.update(buffer)
+    return state.hexdigest()
+
+
+class ColumnIds:
+    """Ids of tables of one column of float64 that have the same index.
+
+    Parameters
+    ----------
+    name : str
+        Of the column.
+    index : Index
+
+    Examples
+    --------
+    >>> ids = ColumnIds("x", pd.date_range("2024-01-01", periods=2))
+    >>> ids.of(np.array([1.0, np.nan])) == frame_id(pd.DataFrame({"x": [1.0, None]}, index=ids.index))
+    True
+    """
+
+    def __init__(self, name: str, index: pd.Index) -> None:
+        self.index = index
+        self._state = _begun([(_name(name), "float")], *_index(index), len(index))
+
+    def of(self, values: np.ndarray) -> str:
+        """Return the id of the table with these values [row]."""
+        state = self._state.copy()
+        state.update(_canonical(values).tobytes())
+        return state.hexdigest()
+
+
+def _begun(
+    columns: Sequence[tuple[tuple[str, str], str]], index_type: str, index_buffers: Iterator[bytes], rows: int
+) -> hashlib._Hash:
+    """The digest of a table up to its columns, each of which has a name and a kind."""
     header = canonical_json(
-        {
-            "columns": [[list(name), kind] for name, kind, _ in columns],
-            "index": index_type,
-            "rows": len(frame),
-        }
+        {"columns": [[list(name), kind] for name, kind in columns], "index": index_type, "rows": rows}
     )
     state = hashlib.sha256(_MAGIC)
     state.update(len(header).to_bytes(8, "little"))
     state.update(header)
     for buffer in index_buffers:
         state.update(buffer)
-    for _, _, buffers in columns:
-        for buffer in buffers:
-            state.update(buffer)
-    return state.hexdigest()
+    return state
 
 
 def snapshot_id(frame_ids: Mapping[str, str]) -> str:
@@ -124,8 +155,7 @@ def _float_block(frame: pd.DataFrame) -> np.ndarray | None:
     """All values of a frame of plain float64, with one NaN and one zero; taking columns out one by one is slow."""
     if not frame.shape[1] or not all(dtype == np.dtype(np.float64) for dtype in set(frame.dtypes)):
         return None
-    values = frame.to_numpy()
-    return np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8", copy=False)
+    return _canonical(frame.to_numpy())
 
 
 def _block(values: np.ndarray) -> tuple[str, Iterator[bytes]]:
@@ -145,8 +175,12 @@ def _times(series: pd.Series) -> bytes:
 
 def _floats(series: pd.Series) -> bytes:
     values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    return _canonical(values).tobytes()
+
+
+def _canonical(values: np.ndarray) -> np.ndarray:
     # + 0.0 turns -0.0 into 0.0; np.where gives every NaN the same bits.
-    return np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8").tobytes()
+    return np.where(np.isnan(values), np.nan, values + 0.0).astype("<f8", copy=False)
 
 
 def _nullable(series: pd.Series, kind: str, width: str) -> tuple[str, Iterator[bytes]]:

@@ -8,27 +8,25 @@ import functools
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from outsample import errors
-from outsample.classify import Evidence, Judgement, classify_success, failed, judge
+from outsample.classify import Evidence, Judgement, failed, judge
 from outsample.data.content import frame_id
 from outsample.model import PINNED_TRIALS
 from outsample.pipeline import Outcome
 from outsample.request import Request, request_key
-from outsample.research.grid import Constraint
 from outsample.research.lookahead import LookaheadReport
-from outsample.research.objective import Objective
-from outsample.research.sweep import Combination, SweepRuns, run_sweep
 from outsample.settings import Settings, load_settings
 from outsample.stats import deflated_sharpe
 from outsample.store import Store, Trial
-from outsample.strategy import Literal
 
 __all__ = [
+    "common",
     "default_store",
     "failed_trial",
     "judged",
@@ -36,57 +34,10 @@ __all__ = [
     "pinned_trials",
     "record",
     "record_many",
-    "swept",
     "trial_of",
 ]
 
 _log = logging.getLogger(__name__)
-
-
-def swept(  # noqa: PLR0913 - the arguments of sweep, for a request
-    request: Request,
-    grid: Mapping[str, Sequence[Literal]],
-    *,
-    objective: Objective = "sharpe",
-    n_jobs: int | None = None,
-    store: Store | bool | None = None,
-    on_done: Callable[[int, int], None] | None = None,
-    constraint: Constraint | None = None,
-) -> SweepRuns:
-    """Run a sweep and record every combination of it as a trial, all in one transaction."""
-    ledger, notes = ledger_of(store)
-    runs = run_sweep(request, grid, objective=objective, n_jobs=n_jobs, on_done=on_done, constraint=constraint)
-    if ledger is not None:
-        notes = record_many(ledger, [_swept_trial(combination) for combination in runs.combinations])
-    for note in notes:
-        _log.warning(note)
-    return runs
-
-
-def _swept_trial(combination: Combination) -> Trial:
-    """The trial of a combination: that of its outcome, from the numbers that the sweep has."""
-    run, base = combination.run, combination.base
-    if run is None:
-        assert combination.error is not None
-        return dataclasses.replace(failed_trial(combination.request, combination.error), kind="sweep")
-    numbers, dates = run.numbers, base.data.dates
-    core = {name: getattr(numbers, name) for name in ("sharpe", "total_return", "max_drawdown", "n_trades")}
-    verdict = classify_success(core, thresholds=base.thresholds)
-    per_period = numbers.sharpe_per_period
-    return Trial(
-        **_common(combination.request),  # type: ignore[arg-type]
-        kind="sweep",
-        start_date=str(dates[int(dates.searchsorted(run.dates[0])) - 1] if len(run.dates) else dates[-1]),
-        end_date=str(run.dates[-1] if len(run.dates) else dates[-1]),
-        n_returns=len(run.returns),
-        sharpe=numbers.sharpe,
-        sharpe_per_period=per_period if math.isfinite(per_period) else None,
-        total_return=numbers.total_return,
-        max_drawdown=numbers.max_drawdown,
-        success_level=int(verdict.level),
-        error_category=None if verdict.error_category is None else verdict.error_category.value,
-        returns_hash=frame_id(pd.DataFrame({"returns": run.returns}, index=run.dates)),
-    )
 
 
 def judged(
@@ -201,10 +152,11 @@ def record_many(ledger: Store | None, trials: Sequence[Trial]) -> tuple[str, ...
     return ()
 
 
-def _common(request: Request) -> dict[str, object]:
+def common(request: Request, key: str) -> dict[str, Any]:
+    """Return what a trial says of a request, whatever came of it, and of its result key."""
     strategy, data = request.strategy, request.data
     return {
-        "result_key": request_key(request),
+        "result_key": key,
         "name": strategy.name,
         "dataset": data.name,
         "snapshot_id": data.id,
@@ -220,7 +172,7 @@ def trial_of(outcome: Outcome, wall: float | None) -> Trial:
     simulation, measured = outcome.simulation, outcome.metrics
     returns: pd.Series = simulation.returns
     return Trial(
-        **_common(outcome.request),  # type: ignore[arg-type]
+        **common(outcome.request, request_key(outcome.request)),
         start_date=str(simulation.equity.index[0]),
         end_date=str(simulation.equity.index[-1]),
         n_returns=len(returns),
@@ -239,7 +191,7 @@ def failed_trial(request: Request, error: errors.OutsampleError) -> Trial:
     """Return the trial of a run that ended with an error."""
     verdict = failed(error)
     return Trial(
-        **_common(request),  # type: ignore[arg-type]
+        **common(request, request_key(request)),
         status="failed",
         error_category=None if verdict.error_category is None else verdict.error_category.value,
         error_message=verdict.error_message,

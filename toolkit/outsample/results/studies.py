@@ -15,7 +15,7 @@ from outsample import errors
 from outsample.asking import study_request
 from outsample.data import Dataset
 from outsample.engine import Simulation
-from outsample.ledger.trials import swept
+from outsample.ledger.sweeps import swept
 from outsample.metrics import Metrics
 from outsample.report.combinatorial import combinatorial_table
 from outsample.report.document import Document
