@@ -57,3 +57,18 @@ def test_what_was_made_does_not_travel():
     again.made.clear()
     assert again[0] == ["a"]
     assert again.made == [0]
+
+
+def test_a_fault_of_an_item_is_not_the_end():
+    """An IndexError while an item is made is an error: the sequence is no shorter for it."""
+
+    class Faulty(LazySequence[int]):
+        def __len__(self):
+            return 3
+
+        def make(self, place):
+            return [0, 1][place]
+
+    with pytest.raises(IndexError):
+        list(Faulty())
+    assert Faulty()[:2] == (0, 1)

@@ -1,5 +1,7 @@
 """Studies take the options of a backtest, say the same numbers, and check what they chose for look-ahead."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -149,3 +151,19 @@ def test_the_ledger_gets_the_numbers_of_each_combination(data, tmp_path):
         n for n in runs.columns if n in swept and n not in {"id", "created_at", "created_by", "kind", "wall_seconds"}
     ]
     pd.testing.assert_frame_equal(swept.loc[runs.index, names], runs[names], check_dtype=False)
+
+
+def test_one_combination_travels_alone(data):
+    """What is pickled of a combination is its own: not the decisions of the sets that it came with."""
+    sets = {"fast": list(range(5, 45)), "slow": [60, 80]}
+    found = sweep(SOURCE, data, sets, store=False, lookahead=False, n_jobs=1)
+    one = found.runs.combinations[7]
+    size, alone = len(pickle.dumps(one)), len(pickle.dumps((one.base, one.execution, one.run)))
+    assert size < 1.2 * alone
+    again = pickle.loads(pickle.dumps(one))
+    pd.testing.assert_frame_equal(again.positions.frame, one.positions.frame)
+    assert np.array_equal(again.returns, one.returns)
+    whole = pickle.loads(pickle.dumps(found.runs))
+    pd.testing.assert_frame_equal(whole.table, found.table)
+    pd.testing.assert_frame_equal(whole.returns, found.runs.returns)
+    assert whole.combinations[7].outcome.key == one.outcome.key

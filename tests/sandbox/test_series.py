@@ -1,5 +1,7 @@
 """A series of parameter sets answers what each set answers alone, whatever happens to one of them."""
 
+import threading
+
 import pandas as pd
 import pytest
 
@@ -241,3 +243,58 @@ def test_shares_give_what_one_series_gives(data, size):
     assert [one.stdout for one in found] == ["170\n" if n == 170 else "" for n in range(400)]
     for params, one in zip(sets[::57], found[::57], strict=True):
         same(one, run_sandboxed(source, data, params=params, validate=False))
+
+
+@pytest.fixture
+def launches(monkeypatch):
+    """A list that grows with each child that is started."""
+    from outsample.sandbox import session as module
+
+    plain, found = module.launch, []
+    monkeypatch.setattr(module, "launch", lambda *given: found.append(1) or plain(*given))
+    return found
+
+
+def test_no_child_is_started_for_nothing(data, launches):
+    """After the last set, whatever it did, nor for shares that were empty or behind a cancelled one."""
+    source = "n = 1\nif n == 20:\n    print(n)\nposition = data.get('close') > n\n"
+    with SandboxSession(source, data) as session:
+        session.batches([], None)
+        assert not launches
+        found = session.series([{"n": n} for n in range(21)])
+    assert len(found) == 21
+    assert len(launches) == 2
+    cancel = threading.Event()
+    del launches[:]
+
+    def add(batch):
+        found.extend(batch)
+        if len(found) >= 30:
+            cancel.set()
+
+    del found[:]
+    with SandboxSession(source, data) as session:
+        session.batches(([{"n": n} for n in range(50)] for _ in range(20)), add, cancel=cancel)
+    assert len(found) == 1000
+    assert found[-1].status is Status.CANCELLED
+    assert len(launches) <= 2
+
+
+def test_a_child_that_cannot_be_started_again_is_said_of_each_set(data, launches, monkeypatch):
+    """Sets behind one that printed are run one by one; what became of them is told like that."""
+    from outsample.errors import SandboxCrashed
+    from outsample.sandbox import session as module
+
+    plain = module.launch
+
+    def once(*given):
+        if launches:
+            raise SandboxCrashed("No more.")
+        return plain(*given)
+
+    monkeypatch.setattr(module, "launch", once)
+    source = "n = 1\nif n == 5:\n    print(n)\nposition = data.get('close') > n\n"
+    with SandboxSession(source, data) as session:
+        found = session.series([{"n": n} for n in range(9)])
+    assert len(found) == 9
+    assert found[5].status is found[8].status is Status.CRASHED

@@ -1,9 +1,11 @@
 """Parameters and structure of strategies."""
 
+import concurrent.futures
 import json
 import math
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -264,3 +266,35 @@ def test_cells_of_a_notebook(tmp_path):
     path.write_text("not json", encoding="utf-8")
     with pytest.raises(ValidationError, match="no notebook"):
         Strategy.from_notebook(path)
+
+
+def test_what_a_caller_changes_stays_with_its_strategy():
+    """Strategies of one text share what follows from it; lists and structures are handed out as copies."""
+    text = "w = [3, 5]\nposition = data.get('close').average(w[0]) > data.get('close').average(w[1])\n"
+    one = Strategy.from_source(text)
+    sha = one.sha
+    one.parameters["w"].value.append(7)
+    one.parameters["w"].default[0] = 99
+    one.structure.clear()
+    again = Strategy.from_source(text)
+    assert again.values == {"w": [3, 5]}
+    assert again.parameters["w"].default == [3, 5]
+    assert again.with_params(w=[1, 2]).sha == again.sha == sha
+    assert again.structure
+
+
+def test_threads_agree_on_the_structure_of_a_new_source():
+    """Parameters are known by the nodes of one tree, whoever is first to read the text."""
+    lines = "".join(f"a{k} = {k} * 2 + len('x{k}')\n" for k in range(200))
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for n in range(20):
+            text = f"n = {n}\nm = 3\n{lines}position = data.get('close') > n + m + {n}\n"
+            gate = threading.Barrier(8)
+
+            def sha(_, text=text, gate=gate):
+                gate.wait()
+                return Strategy.from_source(text).sha
+
+            found = set(pool.map(sha, range(8)))
+            edited = Strategy.from_source(text.replace("m = 3", "m = 4"))
+            assert found == {edited.sha}

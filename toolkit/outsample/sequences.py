@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import operator
 from abc import abstractmethod
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import Generic, SupportsIndex, TypeVar, overload
 
 __all__ = ["LazySequence"]
@@ -46,11 +45,11 @@ class LazySequence(Sequence[Item_co], Generic[Item_co]):
             return tuple(self[one] for one in range(*place.indices(len(self))))
         # Threads that ask at once may both make it; all get the same one.
         at = range(len(self))[operator.index(place)]
-        return self._made[at] if at in self._made else self._made.setdefault(at, self.make(at))
+        made: dict[int, Item_co] = self.__dict__.setdefault("_made", {})
+        return made[at] if at in made else made.setdefault(at, self.make(at))
 
-    @cached_property
-    def _made(self) -> dict[int, Item_co]:
-        return {}
+    def __iter__(self) -> Iterator[Item_co]:
+        return (self[place] for place in range(len(self)))
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in self.__dict__.items() if name != "_made"}

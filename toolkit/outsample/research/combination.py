@@ -104,6 +104,11 @@ class Combination:
         """All that `backtest` says of these parameters, measured when it is first asked for; None if it failed."""
         return None if self.run is None else evaluate(self.request, self._execution)
 
+    def __getstate__(self) -> dict[str, object]:
+        # Its own decisions travel, those of others in the batch do not.
+        batch = None if self.execution is None else Batch.of(self.execution)
+        return {**self.__dict__, "batch": batch, "place": 0}
+
     def again(self) -> ExecutionResult:
         """Run the strategy again, in a fresh child.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import itertools
 import json
 import os
 import threading
@@ -179,25 +180,26 @@ class SandboxSession:
         cancel : threading.Event, optional
         """
         parts = (part for share in shares for part in self._parts(share))
-        left: list[Params] | None = []
-        while left is not None:
+        for part in parts:
+            left: Sequence[Params] = part[0]
+            if cancel is None or not cancel.is_set():
+                with self._lock:
+                    left = self._series(itertools.chain([part], parts), add, cancel)
             for params in left:
                 if cancel is not None and cancel.is_set():
                     add(Batch.of(ExecutionResult(status=Status.CANCELLED, error="The run was cancelled.")))
                 else:
                     add(Batch.of(self.run(params, cancel=cancel)))
-            with self._lock:
-                left = self._series(parts, add, cancel)
 
     def _series(
         self, parts: Iterator[tuple[Sequence[Params], bytes]], add: Add, cancel: threading.Event | None
-    ) -> list[Params] | None:
+    ) -> list[Params]:
         """Have parts run, one after the other; return the sets that are left if something else came than answers."""
         report = self._started()
         if isinstance(report, ExecutionResult):
             for sets, _ in parts:
                 add(Batch(said=report, positions=[None] * len(sets)))
-            return None
+            return []
         launched, watch = self._launched, self._watch
         assert launched is not None
         assert watch is not None
@@ -219,7 +221,7 @@ class SandboxSession:
         except BaseException:
             self._end()
             raise
-        return None
+        return []
 
     def _parts(self, parameter_sets: Sequence[Params]) -> Iterator[tuple[Sequence[Params], bytes]]:
         """As many sets as fit together, and their command."""

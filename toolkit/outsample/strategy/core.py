@@ -10,6 +10,7 @@ overridden, swept and shown as a control. A comment behind it gives range and he
 from __future__ import annotations
 
 import ast
+import copy
 import dataclasses
 import keyword
 import sys
@@ -188,9 +189,9 @@ class Strategy:
         """The parameters by name, in the order of the source."""
         texts = self._source.comments
         found = {}
-        for name, (default, node) in self._source.literals.items():
+        for name, (literal, node) in self._source.literals.items():
             low, high, text = comment_range(texts.get(node.end_lineno or node.lineno, ""))
-            value = self.overrides.get(name, default)
+            default, value = _own(literal), _own(self.overrides.get(name, literal))
             found[name] = Parameter(
                 name=name, value=value, default=default, low=low, high=high, help=text, line=node.lineno
             )
@@ -209,7 +210,7 @@ class Strategy:
     @property
     def structure(self) -> Any:  # noqa: ANN401 - a JSON value
         """The canonical structure, as a JSON value."""
-        return self._source.structure
+        return copy.deepcopy(self._source.structure)
 
     @property
     def sha(self) -> str:
@@ -238,6 +239,11 @@ class Strategy:
     @property
     def _function(self) -> ast.FunctionDef | None:
         return entry_function(self._source.tree)
+
+
+def _own(value: Literal) -> Literal:
+    """A list that its holder may change: strategies of one text share what was read from it."""
+    return value[:] if isinstance(value, list) else value
 
 
 # Names that mean something inside a strategy already.

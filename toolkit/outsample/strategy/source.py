@@ -29,14 +29,20 @@ class Source:
         self.text, self.modules = text, modules
 
     @cached_property
+    def _read(self) -> tuple[ast.Module, dict[str, tuple[Literal, ast.expr]]]:
+        # Together: parameters are known by their nodes, and another thread may have another tree.
+        tree = parse(self.text)
+        return tree, find_literals(tree)
+
+    @property
     def tree(self) -> ast.Module:
         """The syntax tree; nobody may change it."""
-        return parse(self.text)
+        return self._read[0]
 
-    @cached_property
+    @property
     def literals(self) -> dict[str, tuple[Literal, ast.expr]]:
-        """Parameter -> default, and its node in the tree."""
-        return find_literals(self.tree)
+        """Parameter -> default, and its node in the tree; nobody may change them."""
+        return self._read[1]
 
     @cached_property
     def comments(self) -> dict[int, str]:
@@ -45,9 +51,9 @@ class Source:
 
     @cached_property
     def structure(self) -> Any:  # noqa: ANN401 - a JSON value
-        """The canonical structure, as a JSON value."""
-        nodes = {id(node): name for name, (_, node) in self.literals.items()}
-        own = structure_of(self.tree, nodes)
+        """The canonical structure, as a JSON value that nobody may change."""
+        tree, literals = self._read
+        own = structure_of(tree, {id(node): name for name, (_, node) in literals.items()})
         if not self.modules:
             return own
         # Literals of a module are no parameters: they are part of its structure.
