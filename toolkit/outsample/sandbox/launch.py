@@ -21,8 +21,6 @@ from outsample.sandbox.watch import Watch
 __all__ = ["Launched", "bounds_of", "choose_server", "execute_confined", "launch"]
 
 _SLACK = 64 << 20
-_F_SETPIPE_SZ = 1031
-_F_GETPIPE_SZ = 1032
 _PIPE = 1 << 20
 _DAY = 86_400
 
@@ -50,7 +48,7 @@ class Launched:
             self.commands, self.room = -1, 0
             if mode == "session":
                 theirs_commands, self.commands = self._pipe()
-                self.room = fcntl.fcntl(self.commands, _F_GETPIPE_SZ)
+                self.room = fcntl.fcntl(self.commands, fcntl.F_GETPIPE_SZ)
                 ends.append(theirs_commands)
             self.child: Child = server.start(
                 descriptors=[self._open[0], payload.descriptor, *ends],
@@ -69,7 +67,7 @@ class Launched:
         reader, writer = os.pipe()
         self._open += [reader, writer]
         with contextlib.suppress(OSError):  # the user's pipes are at their limit: slower, nothing else
-            fcntl.fcntl(writer, _F_SETPIPE_SZ, _PIPE)
+            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE)
         return reader, writer
 
     def _close_open(self) -> None:

@@ -178,6 +178,14 @@ class SandboxSession:
         add : callable
             Called with each batch of results as it comes, in the order of the sets, while the child goes on.
         cancel : threading.Event, optional
+            Once it is set, no child is started: what has no answer is cancelled.
+
+        Raises
+        ------
+        ConfigError
+            A parameter is no literal.
+        SandboxCrashed
+            No child can be started for a share.
         """
         parts = (part for share in shares for part in self._parts(share))
         for part in parts:
