@@ -125,26 +125,36 @@ def test_decisions_that_are_not_kept_are_made_again(data, monkeypatch):
         assert ours.outcome.canonical_bytes == theirs.outcome.canonical_bytes
 
 
-def test_combinations_that_begin_later_share_the_index_of_the_first(data):
+LATER = "n = 1\nc = data.get('close')\nposition = (c > c.average(10)).iloc[n:]\n"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_combinations_that_begin_later_share_the_index_of_the_first(data, kept, monkeypatch):
     """Decisions that begin on other days are simulated on the same bars, and each has the key of that start."""
-    source = "n = 1\nc = data.get('close')\nposition = (c > c.average(10)).iloc[n:]\n"
-    found = sweep(source, data, {"n": [0, 30, 60]}, store=False, lookahead=False)
+    from outsample.research import sessions
+
+    if not kept:
+        monkeypatch.setattr(sessions, "KEPT_BYTES", 0)
+    found = sweep(LATER, data, {"n": [0, 30, 60]}, store=False, lookahead=False)
+    assert [one.execution is not None for one in found.runs.combinations] == [kept] * 3
     assert not found.runs.returns.isna().any().any()
     for one in found.runs.combinations:
         options = {"start": data.dates[0]} if one.params["n"] else {}
-        alone = outsample.backtest(source, data, params=one.params, store=False, lookahead=False, **options)
+        alone = outsample.backtest(LATER, data, params=one.params, store=False, lookahead=False, **options)
         assert one.outcome.key == alone.key
         assert np.array_equal(one.returns.to_numpy(), alone.returns.to_numpy())
 
 
-def test_the_ledger_gets_the_numbers_of_each_combination(data, tmp_path):
-    """A trial of a sweep is that of a backtest, but for its kind."""
+@pytest.mark.parametrize(("source", "grid"), [(SOURCE, GRID), (LATER, {"n": [0, 30, 60]})], ids=["same", "later"])
+def test_the_ledger_gets_the_numbers_of_each_combination(data, tmp_path, source, grid):
+    """A trial of a sweep is that of a backtest, but for its kind; also where evaluations were made to begin earlier."""
     store = outsample.Store.open(f"sqlite:///{tmp_path}/trials.sqlite")
-    found = sweep(SOURCE, data, GRID, store=store, lookahead=False)
+    found = sweep(source, data, grid, store=store, lookahead=False)
     swept = store.trials().set_index("result_key")
     alone = outsample.Store.open(f"sqlite:///{tmp_path}/alone.sqlite")
     for one in found.runs.combinations:
-        outsample.backtest(SOURCE, data, params=one.params, store=alone, lookahead=False)
+        options = {} if one.start is None else {"start": one.start}
+        outsample.backtest(source, data, params=one.params, store=alone, lookahead=False, **options)
     runs = alone.trials().set_index("result_key")
     assert set(runs.index) == set(swept.index)
     names = [

@@ -46,6 +46,8 @@ SOURCES = {
     "errors": ("n = 1\nassert n != 3, f'three {n}'\nposition = data.get('close') > n\n", [{"n": n} for n in range(6)]),
     "prints": ("n = 1\nif n == 3: print('three')\nposition = data.get('close') > n\n", [{"n": n} for n in range(6)]),
     "other dates": ("n = 1\nposition = (data.get('close') > 20).iloc[n:]\n", [{"n": n} for n in (0, 0, 5, 5, 0)]),
+    "truth and numbers": ("n = 1\nc = data.get('close') > 20\nposition = c * 0.5 if n % 3 else c\n",
+        [{"n": n} for n in (1, 2, 3, 4, 6, 9, 1)]),
     "calls": ("n = 0.1\nsim(data.get('close') > 20, stop_loss=n)\n", [{"n": n} for n in (0.1, 0.1, 0.2)]),
     "warnings": ("n = 1\nimport warnings\nif n == 2: warnings.warn('two')\nposition = data.get('close') > n\n",
         [{"n": n} for n in (1, 2, 3)]),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outsample.errors import ResultInvalid
-from outsample.sandbox.decode import decode_answer, plain_text
+from outsample.sandbox.decode import decode_answer, decode_answers, plain_text
 from outsample.sandbox.wire import MessageReader, encode_answer
 from scale import SCALE
 
@@ -185,19 +185,20 @@ def test_booleans_are_bits():
     assert answer.positions.frame.to_numpy().tolist() == [[True, False, True]]
 
 
-def test_bits_may_not_unpack_to_more_than_is_allowed():
-    """Eight cells come in a byte: what they take when they are unpacked has the same limit."""
+@pytest.mark.parametrize("count", [1, 4])
+def test_bits_may_not_unpack_to_more_than_is_allowed(count):
+    """Eight cells come in a byte: what all tables of a message take when they are unpacked has the same limit."""
     frame = {"rows": 100, "columns": [str(k) for k in range(20)], "dtype": "bool", "tz": None}
-    text = json.dumps({"status": "ok", "kind": "position", "call": None, "frame": frame}).encode()
-    body = bytes(8 * 100 + 250)
-    for limit, allowed in ((1_999, False), (2_000, True)):
+    header = {"status": "ok", "kind": "position", "call": None, "frame": frame}
+    text = json.dumps(header if count == 1 else {**header, "batch": count}).encode()
+    body, cells = bytes(8 * 100 + count * 250), count * 2_000
+    for limit, allowed in ((cells - 1, False), (cells, True)):
         message = MessageReader(limit).feed(PREFIX.pack(b"OSR1", len(text), len(body)) + text + body)
-        if allowed:
-            with pytest.raises(ResultInvalid, match="more than once"):  # the dates are all 1970
-                decode_answer(message)
-        else:
-            with pytest.raises(ResultInvalid, match="2,000 cells, at most 1,999"):
-                decode_answer(message)
+        with pytest.raises(ResultInvalid) as raised:
+            decode_answers(message)
+        # All dates are 1970: that is said only of a message that is not too large.
+        said = "more than once" if allowed else f"{cells:,} cells, at most {cells - 1:,}"
+        assert said in str(raised.value)
 
 
 def test_deep_json_is_refused():

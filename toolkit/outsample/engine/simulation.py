@@ -88,7 +88,8 @@ class Simulation:
         """Net return of each bar, a fraction, from the second bar on; 0 after ruin."""
         equity = self._row("equity")
         before = equity[:-1]
-        change = np.divide(equity[1:], before, out=np.ones(len(before)), where=before > 0.0) - 1.0
+        with np.errstate(invalid="ignore"):  # an equity that overflows is refused by who measures it
+            change = np.divide(equity[1:], before, out=np.ones(len(before)), where=before > 0.0) - 1.0
         return pd.Series(change, index=self.dates[1:], name="returns", copy=False)
 
     @cached_property

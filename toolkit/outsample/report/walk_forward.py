@@ -48,7 +48,7 @@ def walk_forward_document(run: WalkForwardRun, figure: Figure | None) -> Documen
             _windows(run),
             table_of("Stability of the parameters", run.stability, formats={"share": formats.percent}),
         ),
-        warnings=run.simulation.warnings,
+        warnings=run.warnings,
     )
 
 

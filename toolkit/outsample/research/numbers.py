@@ -75,7 +75,7 @@ def numbers_of(
     -------
     ndarray of float64 [run, number]
     """
-    moments = np.array([(mean, spread) for mean, spread, _ in _moments(returns)]).reshape(-1, 2)
+    moments = np.array(list(_moments(returns))).reshape(-1, 2)
     risky = None
     if conventions.risk_free:
         rates, year = annual_rates(conventions.risk_free, pd.Series(0.0, index=dates)), _year(conventions)
@@ -110,7 +110,7 @@ def numbers_from(  # noqa: PLR0913 - what runs came to
     mean, spread = moments.T
     missing = np.full(len(ends), math.nan)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        plain = np.where(spread != 0.0, mean / spread * root, math.nan) if bars > 1 else missing
+        plain = np.where(spread != 0.0, mean / spread * root, math.nan)
     sharpe = plain if sharpe is None else sharpe
     growth = missing if short or not bars else [_growth(end, year / bars) for end in ends.tolist()]
     columns = {
@@ -132,10 +132,8 @@ def _year(conventions: Conventions) -> float:
 
 def sharpes(rows: Sequence[np.ndarray], year: float) -> list[float]:
     """Return the annual Sharpe ratio of rows of returns, without a risk-free rate; NaN without variance."""
-    root, found = math.sqrt(year), []
-    for mean, spread, bars in _moments(rows):
-        found.append(mean / spread * root if spread != 0.0 and bars > 1 else math.nan)
-    return found
+    root = math.sqrt(year)
+    return [mean / spread * root if spread != 0.0 else math.nan for mean, spread in _moments(rows)]
 
 
 def _under_one_year(dates: pd.DatetimeIndex, year: float) -> bool:
@@ -146,8 +144,8 @@ def _under_one_year(dates: pd.DatetimeIndex, year: float) -> bool:
     return not (n > 0.9 * year and (dates[-1] - dates[0]).days >= 360)
 
 
-def _moments(rows: Sequence[np.ndarray] | np.ndarray) -> Iterator[tuple[float, float, int]]:
-    """Mean, standard deviation and length of each row; a deviation that is rounding is 0, of fewer than two NaN."""
+def _moments(rows: Sequence[np.ndarray] | np.ndarray) -> Iterator[tuple[float, float]]:
+    """Mean and standard deviation of each row; a deviation that is rounding is 0, of fewer than two NaN."""
     for first in range(0, len(rows), _ROWS):
         group = rows[first : first + _ROWS]
         same = all(len(row) == len(group[0]) for row in group)
@@ -155,11 +153,12 @@ def _moments(rows: Sequence[np.ndarray] | np.ndarray) -> Iterator[tuple[float, f
             yield from _moments_of(np.stack(part) if isinstance(part, list) else np.ascontiguousarray(part))
 
 
-def _moments_of(part: np.ndarray) -> Iterator[tuple[float, float, int]]:
+@np.errstate(invalid="ignore", over="ignore")  # returns that are not finite are refused by their own name
+def _moments_of(part: np.ndarray) -> Iterator[tuple[float, float]]:
     # Each row lies in one piece: how the numbers lie decides in which order they are added.
-    n, bars = part.shape
+    bars = part.shape[1]
     if bars < 2:
-        return iter([(float(row[0]) if bars else math.nan, math.nan, bars) for row in part])
+        return iter([(float(row[0]) if bars else math.nan, math.nan) for row in part])
     # The steps of numpy's own standard deviation, with the mean taken once.
     mean = part.sum(axis=1, keepdims=True) / bars
     gap = part - mean
@@ -169,7 +168,7 @@ def _moments_of(part: np.ndarray) -> Iterator[tuple[float, float, int]]:
     for row in np.flatnonzero(spread <= 1e3 * _ROUNDING * np.abs(mean[:, 0])).tolist():
         if spread[row] <= _ROUNDING * np.abs(part[row]).max():
             spread[row] = 0.0
-    return zip(mean[:, 0].tolist(), spread.tolist(), [bars] * n, strict=True)
+    return zip(mean[:, 0].tolist(), spread.tolist(), strict=True)
 
 
 def _growth(end: float, power: float) -> float:

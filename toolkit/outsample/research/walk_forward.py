@@ -79,6 +79,7 @@ class Plan:
     def __post_init__(self) -> None:
         if self.boundary not in _BOUNDARIES:
             raise errors.ConfigError(f"boundary must be 'carry' or 'flat'. Got {self.boundary!r}.")
+        _check_min_trades(self.min_trades)
         if self.combinatorial is not None:
             if not isinstance(self.combinatorial, list | tuple) or len(self.combinatorial) != 2:
                 raise errors.ConfigError(
@@ -86,6 +87,17 @@ class Plan:
                     f"Got {self.combinatorial!r}."
                 )
             check_groups(*self.combinatorial)
+
+
+def _check_min_trades(value: object) -> None:
+    """Refuse a number of trades that is none.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise errors.ConfigError(f"min_trades must be a whole number >= 0. Got {value!r}.")
 
 
 def check_groups(n_groups: object, n_test: object) -> None:
@@ -192,6 +204,18 @@ class WalkForwardRun:
         inside = [row for row in self.table["in_sample_cagr"] if not math.isnan(row)]
         mean = float(np.mean(inside)) if inside else math.nan
         return _efficiency(metrics.cagr(self.simulation.returns, periods_per_year=self._periods), mean)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know: of the stitched simulation, and windows for which nothing could be chosen."""
+        idle = sum(choice.chosen is None for choice in self.choices)
+        if not idle:
+            return self.simulation.warnings
+        enough = f" with at least {self.plan.min_trades} trades in training" if self.plan.min_trades else ""
+        return (
+            f"{idle} of {len(self.choices)} windows stay in cash: no combination{enough} has a defined objective.",
+            *self.simulation.warnings,
+        )
 
     @property
     def _periods(self) -> float:
