@@ -9,8 +9,10 @@ from outsample import load
 from outsample.model import Status
 from outsample.sandbox import SandboxSession, run_sandboxed
 from outsample.sandbox.decode import decode_answers
-from outsample.sandbox.series import Template
-from outsample.sandbox.wire import Message, encode_answer, packed
+from outsample.sandbox.payload import dataset_payload, open_payload
+from outsample.sandbox.series import Template, answer_series
+from outsample.sandbox.stubs import Notes
+from outsample.sandbox.wire import Message, MessageReader, encode_answer, packed
 
 pytestmark = pytest.mark.skipif("sys.platform != 'linux'")
 PLAIN = "fast = 10\nslow = 50\nclose = data.get('close')\nposition = close.average(fast) > close.average(slow)\n"
@@ -92,6 +94,23 @@ def test_many_sets_need_several_commands(data):
     close = data.get("close")
     for params, one in zip(sets, found, strict=True):
         assert one.positions.frame.equals(pd.DataFrame(close > len(params["text"])))
+
+
+def test_a_message_holds_tables_of_one_type(data):
+    """Each message can be read as it is: the session would ask again for what cannot, and hide it."""
+    source, sets = SOURCES["truth and numbers"]
+    messages = []
+
+    def keep(parts):
+        reader = MessageReader(1 << 20)
+        messages.append(decode_answers(reader.feed(b"".join(parts))))
+
+    dataset = open_payload(dataset_payload(data).descriptor)
+    answer_series({"source": source, "name": "types", "seed": 0}, sets, dataset, Notes(), keep)
+    tables = [one.positions.frame for batch in messages for one in batch]
+    close = data.get("close") > 20
+    for params, frame in zip(sets, tables, strict=True):
+        pd.testing.assert_frame_equal(frame, pd.DataFrame(close * 0.5 if params["n"] % 3 else close), check_freq=False)
 
 
 def test_a_template_is_the_program_that_a_compiler_makes():
