@@ -29,8 +29,10 @@ from outsample.sandbox.warm import warm
 
 __all__ = ["Server", "main"]
 
-# Milliseconds without a message after which a child is forked ahead, if there is none.
+# Milliseconds without a message after which a child is forked ahead, if there is none; while a session is at work,
+# which needs the cores, and then nobody waits for another child.
 PAUSE = 30
+SESSION_PAUSE = 250
 _PAGE = resource.getpagesize()
 
 
@@ -72,7 +74,8 @@ class Server:
     def serve(self) -> None:
         """Serve until the parent closes the control socket, then end every child."""
         while True:
-            ready = self._poll.poll(None if self._spare else PAUSE)
+            pause = SESSION_PAUSE if self._runs else PAUSE
+            ready = self._poll.poll(None if self._spare else pause)
             if not ready:
                 self._spare = self._fork()
             for descriptor, _ in ready:
@@ -112,7 +115,7 @@ class Server:
         self._sockets[run.fileno()] = child.pidfd
         self._poll.register(child.pidfd, select.POLLIN)
         self._poll.register(run, select.POLLIN)
-        # A session goes on for a while, and needs the cores: the next child is made in the first pause.
+        # A session goes on for a while, and needs the cores: the next child is made in a pause.
         if len(descriptors) < 1 + SESSION_DESCRIPTORS:
             self._spare = self._fork()
 
