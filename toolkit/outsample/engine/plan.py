@@ -16,7 +16,7 @@ from outsample.errors import DataInvalid
 # Rows of weights above so many times the leverage look like scores.
 _SCORES = 3.0
 
-__all__ = ["Plan", "Table", "decisions", "plan_of", "span", "table_of"]
+__all__ = ["Plan", "Table", "decision_rows", "decisions", "plan_of", "span", "table_of"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -192,14 +192,20 @@ def decisions(positions: object, data: object, execution: Execution) -> pd.DataF
     2024-01-03  0.5  0.5
     """
     market = market_of(data)
-    table = table_of(positions, market)
-    dates, targets = _wanted(table, market, execution, market.dates[-1])
-    weights = np.zeros((len(dates), len(market.symbols)))
-    weights[np.repeat(np.arange(len(dates)), np.diff(targets.start)), targets.names] = targets.weights
+    dates, weights = decision_rows(positions, data, execution)
     index = pd.DatetimeIndex(dates.view("datetime64[ns]"))
     if market.dates.tz is not None:
         index = index.tz_localize("UTC").tz_convert(market.dates.tz)
     return pd.DataFrame(weights, index=index, columns=market.symbols)
+
+
+def decision_rows(positions: object, data: object, execution: Execution) -> tuple[np.ndarray, np.ndarray]:
+    """As `decisions`: dates in nanoseconds since 1970 [decision], and weights [decision x symbol of the data]."""
+    market = market_of(data)
+    dates, targets = _wanted(table_of(positions, market), market, execution, market.dates[-1])
+    weights = np.zeros((len(dates), len(market.symbols)))
+    weights[np.repeat(np.arange(len(dates)), np.diff(targets.start)), targets.names] = targets.weights
+    return dates, weights
 
 
 # -- the table

@@ -13,6 +13,7 @@ import pandas as pd
 
 from outsample import errors
 from outsample.engine import Simulation, simulate
+from outsample.engine.plan import decision_rows
 from outsample.model import ExecutionResult, Positions
 from outsample.pipeline import Outcome, evaluate, execute, raise_for_status, weights_of
 from outsample.request import Request, resolved_options
@@ -88,6 +89,13 @@ class Combination:
         execution = self._execution
         assert execution.positions is not None
         return execution.positions
+
+    @cached_property
+    def decisions(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Dates in nanoseconds since 1970 [decision], and weights [decision x symbol]; None if it failed."""
+        if self.run is None or self.positions is None:
+            return None
+        return decision_rows(weights_of(self.base, self.positions), self.base.data, self.run.execution)
 
     @cached_property
     def simulation(self) -> Simulation | None:

@@ -16,8 +16,7 @@ import pandas as pd
 from outsample import errors
 from outsample.config import Execution
 from outsample.data import Dataset
-from outsample.engine import Simulation, decisions, simulate
-from outsample.pipeline import weights_of
+from outsample.engine import Simulation, simulate
 from outsample.research.combination import Combination
 from outsample.research.runs import Run
 from outsample.research.sweep import SweepRuns
@@ -70,13 +69,13 @@ def stitched(
     _check_options(sweep, run)
     rows: list[_Rows] = []
     before: Combination | None = None
-    symbols = request.data.symbols
+    width = len(request.data.symbols)
     for place, span in enumerate(spans):
         # The last span has its last bar; any other ends before the next one begins.
         until = _stamp(end) + 1 if place + 1 == len(spans) else _stamp(spans[place + 1].begin)
-        rows.append(_segment(span.chosen, before, _stamp(span.begin), until, symbols))
+        rows.append(_segment(span.chosen, before, _stamp(span.begin), until, width))
         if boundary == "flat" and place:
-            rows.append(_one_row(_stamp(bar_before(sweep, span.begin)), np.zeros(len(symbols))))
+            rows.append(_one_row(_stamp(bar_before(sweep, span.begin)), np.zeros(width)))
         # After a flat seam the same combination, too, must buy again what it holds.
         before = span.chosen if boundary == "carry" else None
     decided = _table(rows, request.data)
@@ -120,24 +119,18 @@ def _one_row(stamp: int, weights: np.ndarray) -> _Rows:
     return np.array([stamp]), weights[None]
 
 
-def _segment(
-    chosen: Combination | None, before: Combination | None, begin: int, end: int, symbols: list[object]
-) -> _Rows:
+def _segment(chosen: Combination | None, before: Combination | None, begin: int, end: int, width: int) -> _Rows:
     """Decisions of a span, half-open: the chosen combination's from `begin`, with its row in force at the seam."""
-    positions = None if chosen is None else chosen.positions
-    if chosen is None or chosen.run is None or positions is None:
-        return _one_row(begin, np.zeros(len(symbols)))
-    weights = weights_of(chosen.base, positions)
-    decided = decisions(weights, chosen.base.data, chosen.run.execution)
-    if list(decided.columns) != symbols:
-        decided = decided.reindex(columns=symbols, fill_value=0.0)
-    stamps, values = pd.DatetimeIndex(decided.index).asi8, decided.to_numpy()
+    decided = None if chosen is None else chosen.decisions
+    if chosen is None or decided is None:
+        return _one_row(begin, np.zeros(width))
+    stamps, values = decided
     first, stop = np.searchsorted(stamps, [begin, end])
     inside = stamps[first:stop], values[first:stop]
     same = before is not None and before.params == chosen.params
     if same or (first < stop and stamps[first] == begin):
         return inside  # no seam: the same combination goes on, or decides on this very bar
-    seam = _one_row(begin, values[first - 1] if first else np.zeros(len(symbols)))
+    seam = _one_row(begin, values[first - 1] if first else np.zeros(width))
     return np.concatenate([seam[0], inside[0]]), np.concatenate([seam[1], inside[1]])
 
 

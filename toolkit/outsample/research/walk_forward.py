@@ -196,7 +196,8 @@ class WalkForwardRun:
     def table(self) -> pd.DataFrame:
         """A row per window: dates, chosen parameters, Sharpe and CAGR in and out of sample, efficiency."""
         outside = _Outside.of(self.simulation, self.dates)
-        return pd.DataFrame([self._row(choice, outside) for choice in self.choices])
+        rows = [self._row(choice, outside) for choice in self.choices]
+        return pd.DataFrame({name: [row[name] for row in rows] for name in rows[0]})
 
     @cached_property
     def efficiency(self) -> float:
@@ -291,12 +292,28 @@ class _Outside:
     @classmethod
     def of(cls, simulation: Simulation, dates: pd.DatetimeIndex) -> Self:
         """Bring a simulation to these bars."""
-        places = dates.get_indexer(pd.DatetimeIndex(simulation.trades["entry_date"]))
+        bars = dates.as_unit("ns").asi8
+        entries, there = _places(bars, pd.DatetimeIndex(simulation.trades["entry_date"]))
         return cls(
-            returns=simulation.returns.reindex(dates).to_numpy(),
-            turnover=simulation.turnover.reindex(dates).to_numpy(),
-            entries=np.bincount(places[places >= 0], minlength=len(dates)),
+            returns=_on(bars, simulation.returns),
+            turnover=_on(bars, simulation.turnover),
+            entries=np.bincount(entries[there], minlength=len(bars)),
         )
+
+
+def _on(bars: np.ndarray, series: pd.Series) -> np.ndarray:
+    """Values on these bars, in their order; NaN where there is none."""
+    found = np.full(len(bars), math.nan)
+    places, there = _places(bars, pd.DatetimeIndex(series.index))
+    found[places[there]] = series.to_numpy()[there]
+    return found
+
+
+def _places(bars: np.ndarray, dates: pd.DatetimeIndex) -> tuple[np.ndarray, np.ndarray]:
+    """Where dates are among sorted bars, and whether they are there at all."""
+    stamps = dates.as_unit("ns").asi8
+    places = np.minimum(np.searchsorted(bars, stamps), len(bars) - 1)
+    return places, bars[places] == stamps
 
 
 def run_walk_forward(
