@@ -21,7 +21,7 @@ from outsample.sandbox.payload import MappedDataset, open_payload
 from outsample.sandbox.probes import probe
 from outsample.sandbox.series import answer_series
 from outsample.sandbox.stubs import Notes
-from outsample.sandbox.warm import rehearse
+from outsample.sandbox.warm import rehearse, rehearse_series
 
 __all__ = ["SESSION_DESCRIPTORS", "Descriptors", "await_request"]
 
@@ -29,6 +29,8 @@ RESULT, COMMANDS = 3, 4
 MAXIMUM_REQUEST = 65_536
 MAXIMUM_DESCRIPTORS = 8
 SESSION_DESCRIPTORS = 5  # one more than a run has
+# Seconds without a request after which a child has time for a longer rehearsal.
+IDLE = 0.03
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,8 @@ def await_request(channel: int, server: int, notes: Notes, toy: MappedDataset) -
         os.closerange(RESULT + 1, 1 << 20)
         rehearse(toy)
         with socket.socket(fileno=RESULT) as waiting:
+            if not select.select([waiting], [], [], IDLE)[0]:
+                rehearse_series(toy)
             message, received, _, _ = socket.recv_fds(waiting, MAXIMUM_REQUEST, MAXIMUM_DESCRIPTORS)
         if message:
             names = ("request", "data", "result", "output", "commands")

@@ -48,11 +48,16 @@ class Program:
     @classmethod
     def compile(cls, source: str, name: str, params: Mapping[str, object]) -> Program:
         """Compile a source; syntax errors surface as SyntaxError or ValidationError."""
-        linecache.cache[FILENAME] = (len(source), None, source.splitlines(keepends=True), FILENAME)
         strategy = Strategy.from_source(source, name)
         if params:
             strategy = strategy.with_params(**params)  # type: ignore[arg-type]
-        tree = strategy.syntax_tree(FILENAME)
+        return cls.of(strategy, strategy.syntax_tree(FILENAME))
+
+    @classmethod
+    def of(cls, strategy: Strategy, tree: ast.Module) -> Program:
+        """Compile the tree of a strategy, whatever stands in it for the parameters."""
+        lines = strategy.source.splitlines(keepends=True)
+        linecache.cache[FILENAME] = (len(strategy.source), None, lines, FILENAME)
         code = compile(tree, FILENAME, "exec", dont_inherit=True)
         return cls(code=code, entry=strategy.entry, remarks=tuple(_clock_remarks(tree)))
 

@@ -108,15 +108,16 @@ class Template:
         """Compile with a text that no source holds in the place of each value; it stays a constant of the code."""
         if self._program is not None:
             return
-        plain = Program.compile(self._source, self._name, {})
-        tree = Strategy.from_source(self._source, self._name).syntax_tree(FILENAME)
+        strategy = Strategy.from_source(self._source, self._name)
+        tree = strategy.syntax_tree(FILENAME)
         marks = {}
         for place, (name, (default, node)) in enumerate(find_literals(tree).items()):
             self._defaults[name] = default
             if name in params:
                 marks[name] = f"\0parameter {place}"
                 replace_literal(tree, node, marks[name])
-        code = compile(tree, FILENAME, "exec", dont_inherit=True)
+        program = Program.of(strategy, tree)
+        code = program.code
         self._marks = marks if _texts(code.co_consts) >= {*marks.values()} else {}
         places = {item: place for place, item in enumerate(code.co_consts) if isinstance(item, str)}
         self._types = {name: type(self._defaults[name]) for name in self._marks}
@@ -124,8 +125,8 @@ class Template:
         alone = all(mark in places and mark not in inside for mark in self._marks.values())
         if self._marks and all(kind in _PLAIN for kind in self._types.values()):
             self._slots = {name: places[mark] for name, mark in self._marks.items()} if alone else {}
-            self._tree = None if plain.remarks else tree
-        self._program = Program(code=code, entry=plain.entry, remarks=plain.remarks)
+            self._tree = None if program.remarks else tree
+        self._program = program
 
 
 @functools.lru_cache(maxsize=1)

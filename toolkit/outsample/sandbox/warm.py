@@ -12,13 +12,13 @@ import pandas as pd
 from outsample.data import Dataset
 from outsample.sandbox.execute import Program, execute, failure
 from outsample.sandbox.namespace import make_scene
-from outsample.sandbox.payload import MappedDataset, dataset_payload, open_payload
+from outsample.sandbox.payload import MappedDataset, dataset_payload, open_payload, read_payload
 from outsample.sandbox.series import answer_series
 from outsample.sandbox.stubs import Notes
 from outsample.sandbox.wire import encode_answer
 from outsample.validation.names import MODULES
 
-__all__ = ["FLAVOURS", "rehearse", "warm"]
+__all__ = ["FLAVOURS", "rehearse", "rehearse_series", "warm"]
 
 _STANDARD = (
     "abc bisect calendar cmath collections.abc contextlib copy dataclasses datetime decimal enum fractions functools"
@@ -134,8 +134,7 @@ def warm(flavour: str) -> MappedDataset:
     rehearse(mapped)
     _exercise(mapped, _EXERCISES)
     # Often enough for Python to have specialised its code: in a child that would copy pages.
-    series = {"source": _SERIES, "name": "warm", "seed": 0}
-    answer_series(series, [{"n": n, "m": 5} for n in range(2, 42)], mapped, Notes(), lambda _: None)
+    rehearse_series(mapped, 40)
     if flavour == "science":
         _exercise(mapped, _SCIENCE_EXERCISES)
     return mapped
@@ -171,6 +170,13 @@ def rehearse(dataset: MappedDataset) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         encode_answer(*execute(Program.compile(_REHEARSAL, "warm", {}), dataset, Notes(), seed=0))
+
+
+def rehearse_series(dataset: MappedDataset, count: int = 8) -> None:
+    """Open the data again and run a series on them: what a session writes to is copied before one waits for it."""
+    series = {"source": _SERIES, "name": "warm", "seed": 0}
+    sets = [{"n": n, "m": 5} for n in range(2, 2 + count)]
+    answer_series(series, sets, read_payload(dataset.memory), Notes(), lambda _: None)
 
 
 def _toy() -> Dataset:

@@ -225,7 +225,7 @@ class Strategy:
     def syntax_tree(self, filename: str = "<strategy>") -> ast.Module:
         """Return a fresh syntax tree with the parameters' values put in; lines are those of the source."""
         tree = parse(self.source, filename)
-        for name, (_, node) in find_literals(tree).items():
+        for name, (_, node) in find_literals(tree).items() if self.overrides else ():
             if name in self.overrides:
                 replace_literal(tree, node, self.overrides[name])
         return tree
