@@ -1,6 +1,6 @@
 """Time the workloads against their peers in interleaved rounds; print tables and write docs/benchmarks.md.
 
-    python tests/benchmarks/run.py [--rounds 5] [--only W1] [--minutes 14] [--no-growth] [--no-write]
+    python tests/benchmarks/run.py [--rounds 9] [--only W1] [--minutes 20] [--no-growth] [--no-write]
 
 The peers are those of peers.txt; see environments.py. What is found is also written to build/benchmarks.json.
 """
@@ -145,9 +145,9 @@ def floors(found):
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", default="", help="workloads whose key starts with this; 'cold' for cold starts")
-    parser.add_argument("--minutes", type=float, default=14.0, help="after which no further round is begun")
+    parser.add_argument("--minutes", type=float, default=20.0, help="after which no further round is begun")
     parser.add_argument("--no-growth", action="store_true", help="leave the larger inputs out")
     parser.add_argument("--no-write", action="store_true", help="print only")
     return parser.parse_args()

@@ -12,13 +12,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pandas as pd
 import psutil
 import pytest
 
 from outsample.config import SandboxPolicy
 from outsample.errors import SandboxCrashed
 from outsample.model import Status
-from outsample.sandbox import arun_sandboxed, close_server, run_sandboxed, sandbox_report, start_server
+from outsample.sandbox import SandboxSession, arun_sandboxed, close_server, run_sandboxed, sandbox_report, start_server
+from outsample.sandbox.child import IDLE
 from outsample.sandbox.client import ServerProcess, get_server
 from outsample.sandbox.report import describe
 from outsample.sandbox.request import RunRequest
@@ -37,6 +39,32 @@ def test_one_server_serves_all_runs():
     assert {line[1] for line in lines} == {str(first.process)}
     assert len({line[0] for line in lines}) == 3
     assert get_server() is first
+
+
+@pytest.mark.parametrize("waited", [0.0, 5 * IDLE], ids=["at once", "after a while"])
+def test_what_a_child_rehearsed_shows_nowhere(waited):
+    """Names, random numbers, parameters and errors are those of the strategy, however long its child has waited."""
+    source = """
+n = 7
+names = sorted(name for name in globals() if not name.startswith("__"))
+print(names, np.random.rand(), __import__("random").random(), n)
+close = data.get("close")
+position = close > close.average(n)
+"""
+    expected = run(source)
+    time.sleep(waited)
+    again = run(source)
+    assert (again.stdout, again.warnings) == (expected.stdout, expected.warnings)
+    pd.testing.assert_frame_equal(again.positions.frame, expected.positions.frame)
+    time.sleep(waited)
+    failed = run("n = 3\nm = 1\nposition = data.get('close') / 0 + undefined_name")
+    assert (failed.status, failed.line) == (Status.STRATEGY_ERROR, 3)
+    assert "data.get('close') / 0" in failed.traceback
+    time.sleep(waited)
+    with SandboxSession("m = 2\nclose = data.get('close')\nposition = close.average(m) > close", toy()) as session:
+        close = toy().get("close")
+        for m, found in zip((2, 9), session.series([{"m": 2}, {"m": 9}]), strict=True):
+            pd.testing.assert_frame_equal(found.positions.frame, pd.DataFrame(close.average(m) > close))
 
 
 def test_close_is_idempotent_and_the_next_run_starts_anew():
@@ -118,7 +146,8 @@ def test_ends_without_server_are_quick(tmp_path):
         textwrap.dedent(
             """
             from sandbox.support import run
-            from outsample.sandbox.client import get_server
+            from outsample.sandbox.child import IDLE
+from outsample.sandbox.client import get_server
             print(run("position = data.get('close') > 0").status.value, get_server().process)
             """
         ),
@@ -139,7 +168,8 @@ def test_ctrl_c_ends_the_run_and_propagates(tmp_path):
             """
             import contextlib, os, signal, threading, time, psutil
             from sandbox.support import run
-            from outsample.sandbox.client import get_server
+            from outsample.sandbox.child import IDLE
+from outsample.sandbox.client import get_server
             server = get_server()
             run("position = data.get('close') > 0")  # everything is imported: what is interrupted is a run
             threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
@@ -171,7 +201,8 @@ def test_a_killed_parent_takes_everything_along(tmp_path):
             """
             import threading
             from sandbox.support import run
-            from outsample.sandbox.client import get_server
+            from outsample.sandbox.child import IDLE
+from outsample.sandbox.client import get_server
             print(get_server().process, flush=True)
             run("while True: pass")
             """
