@@ -168,7 +168,7 @@ def main():
     text += ["## Against peers", "", *table(chosen, found), "", *beside(chosen, found), "", *floors(found), ""]
     for key, title, lines in (
         ("W6", "A strategy through the sandbox", lambda: overhead.lines(slow)),
-        ("W8", "Batches", batches.lines),
+        ("W8", "Batches", lambda: batches.lines(slow)),
         ("cold", "Cold starts", lambda: cold.lines(slow)),
     ):
         if key.startswith(args.only):

@@ -146,8 +146,7 @@ def test_ends_without_server_are_quick(tmp_path):
         textwrap.dedent(
             """
             from sandbox.support import run
-            from outsample.sandbox.child import IDLE
-from outsample.sandbox.client import get_server
+            from outsample.sandbox.client import get_server
             print(run("position = data.get('close') > 0").status.value, get_server().process)
             """
         ),
@@ -168,8 +167,7 @@ def test_ctrl_c_ends_the_run_and_propagates(tmp_path):
             """
             import contextlib, os, signal, threading, time, psutil
             from sandbox.support import run
-            from outsample.sandbox.child import IDLE
-from outsample.sandbox.client import get_server
+            from outsample.sandbox.client import get_server
             server = get_server()
             run("position = data.get('close') > 0")  # everything is imported: what is interrupted is a run
             threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
@@ -201,8 +199,7 @@ def test_a_killed_parent_takes_everything_along(tmp_path):
             """
             import threading
             from sandbox.support import run
-            from outsample.sandbox.child import IDLE
-from outsample.sandbox.client import get_server
+            from outsample.sandbox.client import get_server
             print(get_server().process, flush=True)
             run("while True: pass")
             """

@@ -27,7 +27,7 @@ from outsample.sandbox.stubs import Notes
 from outsample.sandbox.wire import encode_answer
 from outsample.strategy import Strategy
 
-__all__ = ["FILENAME", "Program", "answer", "execute", "failure", "flush_output", "table_of"]
+__all__ = ["FILENAME", "Program", "answer", "execute", "failure", "flush_output", "show_lines", "table_of"]
 
 FILENAME = "<strategy>"
 _NO_POSITIONS = "The strategy ended without positions."
@@ -48,6 +48,7 @@ class Program:
     @classmethod
     def compile(cls, source: str, name: str, params: Mapping[str, object]) -> Program:
         """Compile a source; syntax errors surface as SyntaxError or ValidationError."""
+        show_lines(source)
         strategy = Strategy.from_source(source, name)
         if params:
             strategy = strategy.with_params(**params)  # type: ignore[arg-type]
@@ -56,10 +57,13 @@ class Program:
     @classmethod
     def of(cls, strategy: Strategy, tree: ast.Module) -> Program:
         """Compile the tree of a strategy, whatever stands in it for the parameters."""
-        lines = strategy.source.splitlines(keepends=True)
-        linecache.cache[FILENAME] = (len(strategy.source), None, lines, FILENAME)
         code = compile(tree, FILENAME, "exec", dont_inherit=True)
         return cls(code=code, entry=strategy.entry, remarks=tuple(_clock_remarks(tree)))
+
+
+def show_lines(source: str) -> None:
+    """Have tracebacks show the lines of this source."""
+    linecache.cache[FILENAME] = (len(source), None, source.splitlines(keepends=True), FILENAME)
 
 
 def _clock_remarks(tree: ast.Module) -> list[str]:

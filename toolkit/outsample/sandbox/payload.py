@@ -190,13 +190,17 @@ class MappedDataset(Dataset):
             details={"benchmark": header["benchmark"]},
         )
         self._header = header
-        self.memory = memory
+        self._memory = memory
         self._start = start
         self._dates = self._index(header["dates"])
         self._names = self.labels = pd.Index(header["symbols"])
         self._mapped: dict[str, pd.DataFrame] = {}
         self._bound: dict[str, StrategyFrame] = {}
         self._symbols = list(self._names)
+
+    def reopened(self) -> MappedDataset:
+        """Return the same data as if they were opened anew."""
+        return _read(self._memory)
 
     def get(self, key: str) -> StrategyFrame:
         """Return a frame for a strategy; see `Dataset.get`. Asked for again, it is a light copy of the first."""
@@ -257,7 +261,7 @@ class MappedDataset(Dataset):
         count = int(np.prod(shape, dtype=np.int64))
         if not count:
             return np.empty(shape, dtype)
-        return np.frombuffer(self.memory, dtype, count, self._start + place["at"]).reshape(shape)
+        return np.frombuffer(self._memory, dtype, count, self._start + place["at"]).reshape(shape)
 
     def _index(self, said: Mapping[str, Any]) -> pd.Index[Any]:
         if "labels" in said:
@@ -297,17 +301,10 @@ def open_payload(descriptor: int) -> MappedDataset:
         memory = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     else:
         memory = mmap.mmap(descriptor, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
-    return read_payload(memory)
+    return _read(memory)
 
 
-def read_payload(memory: mmap.mmap) -> MappedDataset:
-    """Return the dataset that lies in a mapped memory file.
-
-    Raises
-    ------
-    ValueError
-        The file is not of this format.
-    """
+def _read(memory: mmap.mmap) -> MappedDataset:
     magic, length = _PREFIX.unpack_from(memory)
     if magic != MAGIC:
         raise ValueError("not a data payload")

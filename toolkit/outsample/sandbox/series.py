@@ -20,7 +20,7 @@ import pandas as pd
 
 from outsample.data import Dataset
 from outsample.data.light import parts_of
-from outsample.sandbox.execute import FILENAME, Program, execute, failure, flush_output
+from outsample.sandbox.execute import FILENAME, Program, execute, failure, flush_output, show_lines
 from outsample.sandbox.helpers import plant_modules
 from outsample.sandbox.namespace import make_scene
 from outsample.sandbox.steps import Steps, find_steps
@@ -108,6 +108,7 @@ class Template:
         """Compile with a text that no source holds in the place of each value; it stays a constant of the code."""
         if self._program is not None:
             return
+        show_lines(self._source)
         strategy = Strategy.from_source(self._source, self._name)
         tree = strategy.syntax_tree(FILENAME)
         marks = {}

@@ -12,7 +12,7 @@ import pandas as pd
 from outsample.data import Dataset
 from outsample.sandbox.execute import Program, execute, failure
 from outsample.sandbox.namespace import make_scene
-from outsample.sandbox.payload import MappedDataset, dataset_payload, open_payload, read_payload
+from outsample.sandbox.payload import MappedDataset, dataset_payload, open_payload
 from outsample.sandbox.series import answer_series
 from outsample.sandbox.stubs import Notes
 from outsample.sandbox.wire import encode_answer
@@ -176,7 +176,7 @@ def rehearse_series(dataset: MappedDataset, count: int = 8) -> None:
     """Open the data again and run a series on them: what a session writes to is copied before one waits for it."""
     series = {"source": _SERIES, "name": "warm", "seed": 0}
     sets = [{"n": n, "m": 5} for n in range(2, 2 + count)]
-    answer_series(series, sets, read_payload(dataset.memory), Notes(), lambda _: None)
+    answer_series(series, sets, dataset.reopened(), Notes(), lambda _: None)
 
 
 def _toy() -> Dataset:
