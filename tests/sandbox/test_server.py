@@ -67,6 +67,20 @@ position = close > close.average(n)
             pd.testing.assert_frame_equal(found.positions.frame, pd.DataFrame(close.average(m) > close))
 
 
+def test_the_next_child_is_made_while_a_session_goes_on():
+    """A session does not keep others waiting for a fork: after a pause there is a child that waits for a request."""
+    with SandboxSession(GOOD, toy()) as session:
+        assert session.run().status is Status.OK
+        server = psutil.Process(get_server().process)
+        deadline = time.monotonic() + 10
+        while len(server.children()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        waiting = {child.pid for child in server.children()}
+        assert len(waiting) == 2
+        told = run("import os\nprint(os.getpid())\n" + GOOD)
+        assert int(told.stdout) in waiting
+
+
 def test_close_is_idempotent_and_the_next_run_starts_anew():
     """Closing twice is fine, ends the server process, and a later run works."""
     process = get_server().process
