@@ -11,9 +11,9 @@ import pytest
 from outsample import load, sim, sweep, walk_forward
 from outsample.errors import ConfigError
 from outsample.research.choosing import choose_rows
+from outsample.research.plan import Plan
 from outsample.research.runs import Runs
 from outsample.research.sessions import Done
-from outsample.research.walk_forward import Plan
 from outsample.stats import combinatorial_purged
 
 SOURCE = "fast = 10\nslow = 50\nclose = data.get('close')\nposition = close.average(fast) > close.average(slow)\n"

@@ -98,7 +98,7 @@ def _sweep(parsed: argparse.Namespace) -> int:
 
 
 def _walk_forward(parsed: argparse.Namespace) -> int:
-    from outsample.research.walk_forward import combinatorial_groups
+    from outsample.research.plan import combinatorial_groups
     from outsample.results.studies import walk_forward
 
     names = ("anchored", "purge", "embargo", "min_trades", "boundary", "strict")

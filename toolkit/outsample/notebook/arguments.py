@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from outsample.config import SandboxPolicy
 from outsample.errors import ConfigError, nearest
-from outsample.research.walk_forward import Plan, combinatorial_groups
+from outsample.research.plan import Plan, combinatorial_groups
 from outsample.settings import load_settings
 from outsample.strategy import Literal, Strategy
 

@@ -20,9 +20,9 @@ from outsample import errors, metrics
 from outsample.engine import Simulation
 from outsample.research.choosing import choose_rows
 from outsample.research.combination import Combination
+from outsample.research.plan import Plan, check_groups
 from outsample.research.stitching import Span, bar_before, reference, stitched
 from outsample.research.sweep import SweepRuns
-from outsample.research.walk_forward import Plan, check_groups
 from outsample.stats import Split, combinatorial_purged
 
 __all__ = ["CombinatorialRun", "SplitChoice", "planned_combinatorial", "run_combinatorial"]

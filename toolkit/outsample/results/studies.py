@@ -31,8 +31,9 @@ from outsample.research.evidence import SelectionEvidence
 from outsample.research.grid import Constraint
 from outsample.research.lookahead import LookaheadReport
 from outsample.research.objective import Objective
+from outsample.research.plan import Plan, check_windows
 from outsample.research.sweep import Combination, SweepRuns
-from outsample.research.walk_forward import Plan, WalkForwardRun, check_windows, run_walk_forward
+from outsample.research.walk_forward import WalkForwardRun, run_walk_forward
 from outsample.results.shown import Shown
 from outsample.store import Store
 from outsample.strategy import Literal, Strategy
