@@ -13,7 +13,7 @@ from outsample.model import ErrorCategory
 
 pytestmark = pytest.mark.slow
 LIST = Path(__file__).parent / "strategies" / "strategies.txt"
-POLICY = SandboxPolicy(timeout=2.5, memory_mb=300)
+POLICY = SandboxPolicy(timeout=4.0, memory_mb=160)
 
 
 def strategies():
