@@ -24,8 +24,8 @@ def data():
 
 
 def same(a, b):
-    assert (a.status, a.error, a.error_type, a.line, a.warnings, a.stdout) == (
-        b.status, b.error, b.error_type, b.line, b.warnings, b.stdout,
+    assert (a.status, a.error, a.error_type, a.line, a.traceback, a.warnings, a.stdout) == (
+        b.status, b.error, b.error_type, b.line, b.traceback, b.warnings, b.stdout,
     )  # fmt: skip
     if a.positions is None or b.positions is None:
         assert a.positions is b.positions
