@@ -5,6 +5,7 @@ runs a strategy through the sandbox from the installed package, asks `outsample 
 and runs the quick part of the suite from the wheel: with pandas 2.3, with pandas 3, and with the lowest versions
 that pyproject.toml allows.
 
+Two environments are made side by side, the suites one after another (each runs in two processes itself).
 A Python that is not on this machine is skipped with a line that says so; with CI=true it is a failure.
 """
 
@@ -21,6 +22,8 @@ import tarfile
 import time
 import tomllib
 import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +61,10 @@ class Place:
     def name(self) -> str:
         parts = [self.python, *(self.extras or ("core",)), *self.pins]
         return " ".join([*parts, *(["lowest"] * self.lowest), *(["suite"] * self.suite)])
+
+    @property
+    def folder(self) -> Path:
+        return WORK / "env" / re.sub(r"[^a-z0-9.]+", "-", self.name)
 
 
 def places() -> list[Place]:
@@ -107,8 +114,7 @@ def _names(wheel: Path) -> set[str]:
 
 def try_place(uv: Path, wheel: Path, place: Place, interpreter: str) -> str:
     """Make an environment, install, check, run; one line of what was seen."""
-    folder = WORK / "env"
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = place.folder
     run(uv, "venv", "--quiet", "--no-project", "--python", interpreter, folder)
     python = folder / "bin" / "python"
     extras = f"[{','.join(place.extras)}]" if place.extras else ""
@@ -125,8 +131,7 @@ def try_place(uv: Path, wheel: Path, place: Place, interpreter: str) -> str:
 
 def _commands(outsample: Path, version: str) -> None:
     """The command says its version and finds nothing wrong here, with a home of its own."""
-    home = WORK / "home"
-    shutil.rmtree(home, ignore_errors=True)
+    home = outsample.parents[1] / "home"
     own = {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "XDG_CACHE_HOME": str(home / "cache")}
     assert version in run(outsample, "--version", cwd=WORK, **own)
     found = json.loads(run(outsample, "doctor", "--json", cwd=WORK, **own))
@@ -200,6 +205,31 @@ def interpreter(uv: Path, version: str) -> str | None:
     return next((str(path) for path in sorted(root.glob(f"versions/{version}.*/bin/python"))), None)
 
 
+def tried(uv: Path, wheel: Path, place: Place) -> tuple[str, bool]:
+    """The line of one place, and whether it failed; its environment is gone then."""
+    python = interpreter(uv, place.python)
+    if python is None:
+        said = f"SKIPPED {place.name}: Python {place.python} is not on this machine"
+        return said, os.environ.get("CI") == "true"
+    began = time.monotonic()
+    failed = False
+    try:
+        said = try_place(uv, wheel, place, python)
+    except (SystemError, AssertionError) as error:
+        failed, said = True, f"FAILED {error}"
+    finally:
+        shutil.rmtree(place.folder, ignore_errors=True)
+    return f"{place.name}: {said} ({time.monotonic() - began:.0f} s)", failed
+
+
+def each(uv: Path, wheel: Path, chosen: list[Place]) -> Iterator[tuple[str, bool]]:
+    """Try the places, two side by side; the suites after them, one by one."""
+    small = [place for place in chosen if not place.suite]
+    with ThreadPoolExecutor(2) as pool:
+        yield from pool.map(lambda place: tried(uv, wheel, place), small)
+    yield from (tried(uv, wheel, place) for place in chosen if place.suite)
+
+
 def main() -> int:
     """Try the places; 1 when one of them failed."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -207,26 +237,16 @@ def main() -> int:
     parser.add_argument("--uv", type=Path, default=ROOT / ".tools" / "bin" / "uv")
     arguments = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(WORK / "env", ignore_errors=True)
     wheel = build(arguments.uv)
     with tarfile.open(next((WORK / "dist").glob("*.tar.gz"))) as archive:
         assert any(name.endswith("/LICENSE") for name in archive.getnames())
-    failed = 0
-    for place in places():
-        if arguments.only not in place.name:
-            continue
-        python = interpreter(arguments.uv, place.python)
-        if python is None:
-            print(f"SKIPPED {place.name}: Python {place.python} is not on this machine", flush=True)
-            failed += os.environ.get("CI") == "true"
-            continue
-        began = time.monotonic()
-        try:
-            said = try_place(arguments.uv, wheel, place, python)
-        except SystemError as error:
-            failed, said = failed + 1, f"FAILED {error}"
-        print(f"{place.name}: {said} ({time.monotonic() - began:.0f} s)", flush=True)
+    failures = 0
+    for said, failed in each(arguments.uv, wheel, [place for place in places() if arguments.only in place.name]):
+        print(said, flush=True)
+        failures += failed
     shutil.rmtree(WORK / "env", ignore_errors=True)
-    return 1 if failed else 0
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":
