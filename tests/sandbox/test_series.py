@@ -10,9 +10,9 @@ from outsample.model import Status
 from outsample.sandbox import SandboxSession, run_sandboxed
 from outsample.sandbox.decode import decode_answers
 from outsample.sandbox.payload import dataset_payload, open_payload
-from outsample.sandbox.series import Template, answer_series
+from outsample.sandbox.series import Series, Template
 from outsample.sandbox.stubs import Notes
-from outsample.sandbox.wire import Message, MessageReader, encode_answer, packed
+from outsample.sandbox.wire import Labels, Message, MessageReader, encode_batch, packed
 
 pytestmark = pytest.mark.skipif("sys.platform != 'linux'")
 PLAIN = "fast = 10\nslow = 50\nclose = data.get('close')\nposition = close.average(fast) > close.average(slow)\n"
@@ -106,7 +106,7 @@ def test_a_message_holds_tables_of_one_type(data):
         messages.append(decode_answers(reader.feed(b"".join(parts))))
 
     dataset = open_payload(dataset_payload(data).descriptor)
-    answer_series({"source": source, "name": "types", "seed": 0}, sets, dataset, Notes(), keep)
+    Series({"source": source, "name": "types", "seed": 0}, dataset, Notes(), keep).answer(sets)
     tables = [one.positions.frame for batch in messages for one in batch]
     close = data.get("close") > 20
     for params, frame in zip(sets, tables, strict=True):
@@ -130,9 +130,8 @@ def test_a_batch_that_lies_is_refused(wrong):
     from outsample.errors import ResultInvalid
 
     frame = pd.DataFrame({"A": [1.0, 2.0]}, index=pd.date_range("2024-01-01", periods=2))
-    parts = encode_answer(
-        {"status": "ok", "kind": "position", "call": None}, frame, batch=[packed(frame.to_numpy())] * 2
-    )
+    labels, tables = Labels.of(frame.index, frame.columns), [packed(frame.to_numpy())] * 2
+    parts = encode_batch({"status": "ok", "kind": "position", "call": None}, labels, frame["A"].dtype, tables)
     length = int.from_bytes(parts[0][4:8], "little")
     header, body = json.loads(parts[0][16 : 16 + length]), b"".join(parts[1:])
 
@@ -221,12 +220,12 @@ def test_a_fast_child_is_asked_for_more_before_it_is_done():
     parts, sent = asked(["abcdef", "gh", "ij"])
     parts.ask()
     for count, expected in [(2, 1), (2, 2), (2, 3), (2, 3)]:
+        parts.ask_ahead(count)
         parts.answered(count)
-        parts.ask_again(count)
         assert len(sent) == expected
     assert parts.left() == ["i", "j"]
+    parts.ask_ahead(2)
     parts.answered(2)
-    parts.ask_again(2)
     assert not parts
     assert parts.left() == []
 
@@ -236,8 +235,8 @@ def test_a_slow_child_is_asked_when_it_is_done():
     parts, sent = asked(["abc", "d"])
     parts.ask()
     for expected in (1, 1, 2):
+        parts.ask_ahead(1)
         parts.answered(1)
-        parts.ask_again(1)
         assert len(sent) == expected
 
 
@@ -245,12 +244,14 @@ def test_a_command_that_finds_no_room_waits():
     """Both sides would wait for each other: it is sent when the child has nothing to do, and not forgotten."""
     parts, sent = asked(["abcd", "efghijkl", "m"], room=5)
     parts.ask()
+    parts.ask_ahead(2)
     parts.answered(2)
-    parts.ask_again(2)
     assert sent == [b"abcd"]
     assert "".join(parts.left()) == "cdefghijkl"
+    parts.ask_ahead(2)
     parts.answered(2)
-    parts.ask_again(2)
+    assert not parts
+    parts.ask()
     assert sent == [b"abcd", b"efghijkl"]
 
 

@@ -47,10 +47,9 @@ def answers(source, sets, data, monkeypatch, *, stepwise):
         return table
 
     monkeypatch.setattr(steps.Steps, "run", run)
-    series._template.cache_clear()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        series.answer_series({"source": source, "name": "s", "seed": 0}, sets, data, Notes(), send)
+        series.Series({"source": source, "name": "s", "seed": 0}, data, Notes(), send).answer(sets)
     monkeypatch.setattr(steps.Steps, "run", plain)
     return found, count
 

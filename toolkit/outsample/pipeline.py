@@ -251,8 +251,9 @@ def check_dates(index: pd.Index, data: Dataset) -> None:
     dates = index if isinstance(index, pd.DatetimeIndex) else pd.DatetimeIndex(index)
     local = dates.tz_localize(None)
     first, last = data.dates[0].tz_localize(None), data.dates[-1].tz_localize(None)
-    outside = local[(local < first - LONGEST_LABEL) | (local > last + LONGEST_LABEL)]
-    if len(outside):
+    earliest, latest = first - LONGEST_LABEL, last + LONGEST_LABEL
+    if len(local) and (local.min() < earliest or local.max() > latest):
+        outside = local[(local < earliest) | (local > latest)]
         raise errors.ResultInvalid(
             f"{len(outside)} of {len(local)} rows of position are dated outside the data, for example "
             f"{outside[0].date()}. The data run from {first.date()} to {last.date()}.",

@@ -21,7 +21,7 @@ try:  # pandas 3
 except ImportError:
     create_dataframe_from_blocks = None
 
-__all__ = ["TRADE_COLUMNS", "trade_table"]
+__all__ = ["TRADE_COLUMNS", "entry_bars", "trade_table"]
 
 _from_blocks: Callable[..., Any] | None = create_dataframe_from_blocks
 
@@ -96,6 +96,13 @@ def trade_table(problem: Problem, record: Record) -> pd.DataFrame:
         is_open=is_open,
     )
     return _assembled(parts, market.dates)
+
+
+def entry_bars(problem: Problem, record: Record) -> np.ndarray:
+    """Return the bar of the market on which each trade begins [trade], without making the table."""
+    ints, _ = _run_kernel(problem, record)
+    bars: np.ndarray = ints[_INTS.index("entry")]
+    return bars
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

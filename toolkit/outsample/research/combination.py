@@ -86,9 +86,9 @@ class Combination:
         """What the strategy decided; None if it failed."""
         if self.run is None:
             return None
-        execution = self._execution
-        assert execution.positions is not None
-        return execution.positions
+        positions = self._execution.positions if self.batch is None else self.batch.positions[self.place]
+        assert positions is not None
+        return positions
 
     @cached_property
     def decisions(self) -> tuple[np.ndarray, np.ndarray] | None:

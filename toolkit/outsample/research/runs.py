@@ -174,7 +174,8 @@ class Runs(LazySequence[Found]):
         if self.measured is None:
             return np.full((len(self), 2), -1.0)
         found = self.measured.segments.moments(np.arange(len(self)), begin, end)
-        found[list(self.alone)] = -1.0
+        if self.alone:
+            found[list(self.alone)] = -1.0
         return found
 
 
@@ -243,7 +244,8 @@ class SweptRuns(LazySequence[Run | None]):
         with np.errstate(divide="ignore", invalid="ignore"):
             found = np.where(spread > 0.0, mean / spread * math.sqrt(year), math.nan)
         slow = np.flatnonzero((spread < 0.0) & self.ran)
-        found[slow] = sharpes([run.returns[begin:end] for run in self.some(slow)], year)
+        if len(slow):
+            found[slow] = sharpes([run.returns[begin:end] for run in self.some(slow)], year)
         return found
 
     def some(self, places: Iterable[int]) -> list[Run]:

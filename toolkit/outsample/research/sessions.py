@@ -12,7 +12,6 @@ import dataclasses
 import functools
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -162,8 +161,8 @@ class _Work:
                 _session(self._request) if place else self._first as session,
                 concurrent.futures.ThreadPoolExecutor(1) as pool,
             ):
-                beside = _Beside(pool, self._note, self._add)
-                session.batches(self._shares(beside, cancel), beside.add, cancel=cancel)
+                beside = _Beside(pool, self._add)
+                session.batches(self._shares(beside, cancel), beside.add, pace=self._note, cancel=cancel)
                 beside.wait()
         finally:
             self._all_taken.set()
@@ -224,30 +223,25 @@ class _Beside:
     def __init__(
         self,
         pool: concurrent.futures.Executor,
-        note: Callable[[float], None],
         add: Callable[[int, Batch[ExecutionResult]], None],
     ) -> None:
-        self._pool, self._note, self._add = pool, note, add
+        self._pool, self._add = pool, add
         self._before: concurrent.futures.Future[None] | None = None
         self._shares: list[slice] = []
-        self._inside, self._since = 0, 0.0  # place within the first share, and when the last batch came
+        self._inside = 0  # place within the first share
         # A thread is started when it has something to do: before the first batch comes, and not with it.
         pool.submit(lambda: None)
 
     def begin(self, share: slice) -> None:
         """Say which sets come after those that are on their way."""
-        if not self._shares:
-            self._since = time.perf_counter()
         self._shares.append(share)
 
     def add(self, batch: Batch[ExecutionResult]) -> None:
         """Take one batch; no more than one waits."""
-        now = time.perf_counter()
-        self._note((now - self._since) / len(batch))
         self.wait()
         first = self._shares[0].start + self._inside
         self._before = self._pool.submit(self._add, first, batch)
-        self._inside, self._since = self._inside + len(batch), now
+        self._inside += len(batch)
         if first + len(batch) == self._shares[0].stop:
             del self._shares[0]
             self._inside = 0

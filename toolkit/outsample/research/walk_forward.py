@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -22,33 +21,14 @@ from outsample.engine import Simulation
 from outsample.metrics import Metrics, measure
 from outsample.research.beside import compared, default_returns, stability
 from outsample.research.choosing import choose_rows, choose_strictly
-from outsample.research.combination import Combination
 from outsample.research.evidence import deflated
 from outsample.research.plan import Plan, check_windows
 from outsample.research.stitching import Span, bar_before, reference, stitched
 from outsample.research.sweep import SweepRuns
+from outsample.research.window_table import WindowChoice, efficiency_of, window_table
 from outsample.stats import Window
 
 __all__ = ["WalkForwardRun", "WindowChoice", "run_walk_forward"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WindowChoice:
-    """One window and the combination that was chosen for it.
-
-    Parameters
-    ----------
-    window : Window
-        Half-open ranges of places in the returns.
-    chosen : Combination or None
-        None if no combination has a defined objective: the window stays in cash.
-    objective : float
-        Of the chosen one, in sample.
-    """
-
-    window: Window
-    chosen: Combination | None
-    objective: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,16 +62,14 @@ class WalkForwardRun:
     @cached_property
     def table(self) -> pd.DataFrame:
         """A row per window: dates, chosen parameters, Sharpe and CAGR in and out of sample, efficiency."""
-        outside = _Outside.of(self.simulation, self.dates)
-        rows = [self._row(choice, outside) for choice in self.choices]
-        return pd.DataFrame({name: [row[name] for row in rows] for name in rows[0]})
+        return window_table(self.choices, list(self.sweep.grid), self.dates, self.simulation, self._periods)
 
     @cached_property
     def efficiency(self) -> float:
         """Stitched out-of-sample CAGR over the mean in-sample CAGR; NaN when that is not positive."""
         inside = [row for row in self.table["in_sample_cagr"] if not math.isnan(row)]
         mean = float(np.mean(inside)) if inside else math.nan
-        return _efficiency(metrics.cagr(self.simulation.returns, periods_per_year=self._periods), mean)
+        return efficiency_of(metrics.cagr(self.simulation.returns, periods_per_year=self._periods), mean)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -133,74 +111,6 @@ class WalkForwardRun:
         """Of the stitched returns, with every combination of the sweep counted as a trial."""
         evidence = self.sweep.evidence
         return deflated(self.simulation.returns, evidence.n_trials, evidence.trials_variance)
-
-    def _row(self, choice: WindowChoice, stitched: _Outside) -> dict[str, object]:
-        dates, window, periods = self.dates, choice.window, self._periods
-        test = slice(window.test.start, window.test.stop)
-        known = ~np.isnan(stitched.returns[test])
-        outside = stitched.returns[test][known]
-        row: dict[str, object] = {
-            "train_start": dates[window.train.start],
-            "train_end": dates[window.train.stop - 1],
-            "test_start": dates[window.test.start],
-            "test_end": dates[window.test.stop - 1],
-        }
-        row |= dict.fromkeys(self.sweep.grid) if choice.chosen is None else dict(choice.chosen.params)
-        inside = np.empty(0)
-        if choice.chosen is not None and choice.chosen.run is not None:
-            inside = choice.chosen.run.returns[window.train.start : window.train.stop]
-        row["objective"] = choice.objective
-        for name, part in (("in_sample", inside), ("out_of_sample", outside)):
-            row[f"{name}_sharpe"] = metrics.sharpe(part, periods_per_year=periods) if len(part) > 1 else math.nan
-            row[f"{name}_cagr"] = metrics.cagr(part, periods_per_year=periods) if len(part) else math.nan
-            row[f"{name}_max_drawdown"] = metrics.max_drawdown(part) if len(part) else math.nan
-        row["trades"] = int(stitched.entries[test][known].sum())
-        row["turnover"] = float(np.nansum(stitched.turnover[test][known]))
-        row["efficiency"] = _efficiency(float(str(row["out_of_sample_cagr"])), float(str(row["in_sample_cagr"])))
-        return row
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Outside:
-    """The stitched run on the bars that windows count.
-
-    Parameters
-    ----------
-    returns, turnover : ndarray of float64 [bar]
-        NaN where nothing was simulated.
-    entries : ndarray of int64 [bar]
-        Trades that begin.
-    """
-
-    returns: np.ndarray
-    turnover: np.ndarray
-    entries: np.ndarray
-
-    @classmethod
-    def of(cls, simulation: Simulation, dates: pd.DatetimeIndex) -> Self:
-        """Bring a simulation to these bars."""
-        bars = dates.as_unit("ns").asi8
-        entries, there = _places(bars, pd.DatetimeIndex(simulation.trades["entry_date"]))
-        return cls(
-            returns=_on(bars, simulation.returns),
-            turnover=_on(bars, simulation.turnover),
-            entries=np.bincount(entries[there], minlength=len(bars)),
-        )
-
-
-def _on(bars: np.ndarray, series: pd.Series) -> np.ndarray:
-    """Values on these bars, in their order; NaN where there is none."""
-    found = np.full(len(bars), math.nan)
-    places, there = _places(bars, pd.DatetimeIndex(series.index))
-    found[places[there]] = series.to_numpy()[there]
-    return found
-
-
-def _places(bars: np.ndarray, dates: pd.DatetimeIndex) -> tuple[np.ndarray, np.ndarray]:
-    """Where dates are among sorted bars, and whether they are there at all."""
-    stamps = dates.as_unit("ns").asi8
-    places = np.minimum(np.searchsorted(bars, stamps), len(bars) - 1)
-    return places, bars[places] == stamps
 
 
 def run_walk_forward(
@@ -258,9 +168,3 @@ def _index(sweep: SweepRuns) -> pd.DatetimeIndex:
     run = reference(sweep).run
     assert run is not None
     return run.dates
-
-
-def _efficiency(outside: float, inside: float) -> float:
-    if math.isnan(outside) or math.isnan(inside) or inside <= 0:
-        return math.nan
-    return outside / inside

@@ -19,7 +19,7 @@ from outsample.sandbox.execute import answer
 from outsample.sandbox.linux import die_with_parent
 from outsample.sandbox.payload import MappedDataset, open_payload
 from outsample.sandbox.probes import probe
-from outsample.sandbox.series import answer_series
+from outsample.sandbox.series import Series
 from outsample.sandbox.stubs import Notes
 from outsample.sandbox.warm import rehearse, rehearse_series
 
@@ -156,11 +156,12 @@ def _once(request: Mapping[str, Any], dataset: MappedDataset, notes: Notes) -> N
 
 def _session(request: Mapping[str, Any], dataset: MappedDataset, notes: Notes) -> None:
     """Answer one parameter set, or a series of them, after another, each in a new namespace with the seeds reset."""
+    series = Series(request, dataset, notes, _send)
     with io.FileIO(COMMANDS, "rb") as raw, io.BufferedReader(raw) as commands:
         for command in commands:
             asked = json.loads(command)
             if isinstance(asked, list):
-                answer_series(request, asked, dataset, notes, _send)
+                series.answer(asked)
             else:
                 _send(answer(request, asked, dataset, notes))
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,16 @@ from outsample.model import ExecutionResult, Positions, SimCall
 from outsample.sandbox.wire import HINT, Message
 from outsample.sequences import LazySequence
 
-__all__ = ["Answer", "Batch", "BatchPositions", "decode_answer", "decode_answers", "plain_text"]
+__all__ = [
+    "Answer",
+    "Batch",
+    "BatchPositions",
+    "KnownLabels",
+    "decode_answer",
+    "decode_answers",
+    "pace_of",
+    "plain_text",
+]
 
 MAXIMUM_SYMBOLS = 100_000
 MAXIMUM_ROWS = 2_000_000
@@ -118,6 +126,29 @@ class Batch(LazySequence[Said]):
         return found
 
 
+class KnownLabels:
+    """Dates and symbols of the message before: those of a session are mostly the same, and need not be read again."""
+
+    def __init__(self) -> None:
+        self._said: tuple[object, object] = (None, None)
+        self._stamps = b""
+        self._read: tuple[pd.DatetimeIndex, pd.Index] | None = None
+
+    def read(self, stamps: bytes, zone: object, columns: list[Any]) -> tuple[pd.DatetimeIndex, pd.Index]:
+        """Return the index and the columns that a message has.
+
+        Raises
+        ------
+        ResultInvalid
+            They are no dates or no symbols.
+        """
+        if self._read is None or (zone, columns) != self._said or stamps != self._stamps:
+            names = _columns(columns)
+            self._read = _index(np.frombuffer(stamps, "<i8"), zone), names
+            self._said, self._stamps = (zone, columns), stamps
+        return self._read
+
+
 def plain_text(text: str, *, limit: int = MAXIMUM_TEXT) -> str:
     """Return text in which control characters are replaced, cut to a length.
 
@@ -157,14 +188,9 @@ def decode_answer(message: Message) -> Answer:
     return found[0]
 
 
-def decode_answers(message: Message) -> Batch[Answer]:
-    """As `decode_answer`, for a message that may hold a batch of answers."""
-    try:
-        header = json.loads(message.header)
-    except (ValueError, RecursionError) as error:
-        raise ResultInvalid("What the sandbox sent back cannot be read.", hint=HINT) from error
-    if not isinstance(header, dict):
-        raise _invalid("header", header)
+def decode_answers(message: Message, labels: KnownLabels | None = None) -> Batch[Answer]:
+    """As `decode_answer`, for a message that may hold a batch of answers, one of many with the same labels."""
+    header = message.said
     status = header.get("status")
     if status not in _STATUSES:
         raise _invalid("status", status)
@@ -175,13 +201,29 @@ def decode_answers(message: Message) -> Batch[Answer]:
     if line is not None and (type(line) is not int or not 0 < line < 10_000_000):
         raise _invalid("line", line)
     texts = {name: _text(header, name) for name in ("error", "error_type", "hint", "traceback", "code")}
-    count = header.get("batch", 1)
-    if type(count) is not int or not 1 <= count <= MAXIMUM_BATCH or (status != "ok" and count != 1):
+    count, _ = pace_of(message)
+    if status != "ok" and count != 1:
         raise _invalid("number of answers", count)
     said = tuple(plain_text(item, limit=500) for item in warnings[:MAXIMUM_WARNINGS])
-    positions = _positions(header, message, count) if status == "ok" else [None]
+    positions = _positions(header, message, count, labels or KnownLabels()) if status == "ok" else [None]
     answer = Answer(status=status, positions=None, line=line, warnings=said, **texts)
     return Batch(said=answer, positions=positions)
+
+
+def pace_of(message: Message) -> tuple[int, float]:
+    """Return how many answers a message holds and how many seconds each took, as it says: infinite if it does not.
+
+    Raises
+    ------
+    ResultInvalid
+        These are no such numbers.
+    """
+    count, seconds = message.said.get("batch", 1), message.said.get("seconds", math.inf)
+    if type(count) is not int or not 1 <= count <= MAXIMUM_BATCH:
+        raise _invalid("number of answers", count)
+    if type(seconds) is not float or not seconds >= 0.0:
+        raise _invalid("time", seconds)
+    return count, seconds
 
 
 def _invalid(what: str, got: object) -> ResultInvalid:
@@ -195,16 +237,18 @@ def _text(header: Mapping[str, object], name: str) -> str:
     return plain_text(value)
 
 
-def _positions(header: Mapping[str, object], message: Message, count: int) -> BatchPositions:
+def _positions(header: Mapping[str, object], message: Message, count: int, labels: KnownLabels) -> BatchPositions:
     kind = header.get("kind")
     if kind not in _KINDS:
         raise _invalid("kind", kind)
     call = _call(header.get("call"))
-    tables, dates, symbols = _tables(header.get("frame"), message, count)
+    tables, dates, symbols = _tables(header.get("frame"), message, count, labels)
     return BatchPositions(tables=tables, dates=dates, symbols=symbols, kind=str(kind), call=call)
 
 
-def _tables(said: object, message: Message, count: int) -> tuple[np.ndarray, pd.DatetimeIndex, pd.Index]:
+def _tables(
+    said: object, message: Message, count: int, labels: KnownLabels
+) -> tuple[np.ndarray, pd.DatetimeIndex, pd.Index]:
     if not isinstance(said, dict):
         raise _invalid("frame", said)
     rows, columns, dtype = said.get("rows"), said.get("columns"), said.get("dtype")
@@ -212,9 +256,11 @@ def _tables(said: object, message: Message, count: int) -> tuple[np.ndarray, pd.
         raise _invalid("number of rows", rows)
     if dtype not in ("bool", "float64"):
         raise _invalid("dtype", dtype)
-    names, body = _columns(columns), message.body
-    shape = (count, rows, len(names))
-    cells, each = math.prod(shape), rows * len(names)
+    if not isinstance(columns, list) or len(columns) > MAXIMUM_SYMBOLS:
+        raise _invalid("columns", type(columns).__name__)
+    body = message.body
+    shape = (count, rows, len(columns))
+    cells, each = math.prod(shape), rows * len(columns)
     size = -(-each // 8) if dtype == "bool" else 8 * each
     expected = 8 * rows + count * size
     if len(body) != expected:
@@ -223,15 +269,13 @@ def _tables(said: object, message: Message, count: int) -> tuple[np.ndarray, pd.
         raise ResultInvalid(
             f"The result is larger than allowed: {cells:,} cells, at most {message.limit:,}.", hint=HINT
         )
-    index = _index(np.frombuffer(body, "<i8", rows), said.get("tz"))
+    index, names = labels.read(bytes(body[: 8 * rows]), said.get("tz"), columns)
     raw = np.frombuffer(body, np.uint8, count * size, offset=8 * rows).reshape(count, size)
     values = np.unpackbits(raw, axis=1, count=each).view(np.bool_) if dtype == "bool" else _numbers(raw.view("<f8"))
     return values.reshape(shape), index, names
 
 
-def _columns(columns: object) -> pd.Index:
-    if not isinstance(columns, list) or len(columns) > MAXIMUM_SYMBOLS:
-        raise _invalid("columns", type(columns).__name__)
+def _columns(columns: list[Any]) -> pd.Index:
     text = all(type(name) is str and 0 < len(name) <= 120 for name in columns)
     if not text and not all(type(name) is int and abs(name) < 2**63 for name in columns):
         raise ResultInvalid("The columns of the positions must be symbols of at most 120 characters.", hint=HINT)
@@ -240,7 +284,8 @@ def _columns(columns: object) -> pd.Index:
         raise ResultInvalid(f"The positions have the column {plain_text(repr(twice), limit=130)} more than once.")
     if text and any(plain_text(name, limit=120) != name or "\n" in name or "\t" in name for name in columns):
         raise ResultInvalid("The columns of the positions contain control characters.", hint=HINT)
-    return pd.Index(columns, dtype=None if columns else object)
+    names: pd.Index[Any] = pd.Index(columns, dtype=None if columns else object)
+    return names
 
 
 def _index(stamps: np.ndarray, zone: object) -> pd.DatetimeIndex:

@@ -63,11 +63,14 @@ class PortableSession:
         shares: Iterable[Sequence[Mapping[str, object]]],
         add: Callable[[Batch[ExecutionResult]], None],
         *,
+        pace: Callable[[float], None] = lambda _: None,
         cancel: threading.Event | None = None,
     ) -> None:
-        """As `series`; `add` is called with each result, a batch of one."""
+        """As `series`; `pace` is called with the time of each set, `add` with each result, a batch of one."""
         for params in itertools.chain.from_iterable(shares):
-            add(Batch.of(self.run(params, cancel=cancel)))
+            found = self.run(params, cancel=cancel)
+            pace(found.wall_seconds)
+            add(Batch.of(found))
 
     def close(self) -> None:
         """Nothing stays open between two runs."""

@@ -8,7 +8,7 @@ from typing import Any
 from outsample.config import SandboxPolicy
 from outsample.errors import ResultInvalid
 from outsample.model import ExecutionResult, SandboxReport, Status
-from outsample.sandbox.decode import Answer, Batch, decode_answer, decode_answers, plain_text
+from outsample.sandbox.decode import Answer, Batch, KnownLabels, decode_answer, decode_answers, plain_text
 from outsample.sandbox.outcome import Outcome
 from outsample.sandbox.request import cpu_limit
 
@@ -40,7 +40,7 @@ def finish(outcome: Outcome, policy: SandboxPolicy, report: SandboxReport) -> Ex
     return _result(outcome, answer, policy, report)
 
 
-def finish_batch(outcome: Outcome, report: SandboxReport) -> Batch[ExecutionResult]:
+def finish_batch(outcome: Outcome, report: SandboxReport, labels: KnownLabels) -> Batch[ExecutionResult]:
     """Turn one message of a series into the results of its parameter sets, which share its time evenly.
 
     Raises
@@ -49,7 +49,7 @@ def finish_batch(outcome: Outcome, report: SandboxReport) -> Batch[ExecutionResu
         The message is not as it must be.
     """
     assert outcome.message is not None
-    answers = decode_answers(outcome.message)
+    answers = decode_answers(outcome.message, labels)
     outcome.wall_seconds /= len(answers)
     outcome.cpu_seconds /= len(answers)
     return Batch(said=_answered(answers.said, _seen(outcome, report)), positions=answers.positions)

@@ -9,7 +9,6 @@ itself, in its turn.
 from __future__ import annotations
 
 import ast
-import functools
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -25,15 +24,15 @@ from outsample.sandbox.helpers import plant_modules
 from outsample.sandbox.namespace import make_scene
 from outsample.sandbox.steps import Steps, find_steps
 from outsample.sandbox.stubs import Notes
-from outsample.sandbox.wire import encode_answer, packed
+from outsample.sandbox.wire import Labels, encode_answer, encode_batch, packed
 from outsample.strategy import Literal, Strategy
 from outsample.strategy.parameters import coerce, find_literals, replace_literal
 
-__all__ = ["Template", "answer_series"]
+__all__ = ["Series", "Template"]
 
 # A batch is sent when it has so many bytes of values, or is so old: results are used while others are made.
 BATCH_BYTES = 2 << 20
-BATCH_SECONDS = 0.01
+BATCH_SECONDS = 0.004
 # A value of one of these types is a parameter as it is, if it is of the type of the default.
 _PLAIN = (int, float, str, bool)
 
@@ -130,44 +129,51 @@ class Template:
         self._program = program
 
 
-@functools.lru_cache(maxsize=1)
-def _template(source: str, name: str) -> Template:
-    """The template of a session, whose series come one after another."""
-    return Template(source, name)
+class Series:
+    """Runs what a request asks for with one series of parameter sets after another.
 
+    Parameters
+    ----------
+    request : mapping
+        Of the session: source, name, seed, modules.
+    dataset : MappedDataset
+    notes : Notes
+        Where the planted stubs write to.
+    send : callable
+        Sends the buffers of one message.
+    """
 
-def answer_series(
-    request: Mapping[str, Any], sets: Sequence[Mapping[str, object]], dataset: Dataset, notes: Notes, send: Send
-) -> None:
-    """Run what a request asks for with each parameter set and send the answers, in the order of the sets."""
-    template, batch = _template(request["source"], request["name"]), _Batch(send)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for params in sets:
-            notes.clear()
-            del caught[:]
-            try:
-                header, frame = template.decide(params, dataset, caught) or _run(
-                    template, params, request, dataset, notes
-                )
-                header["warnings"] = notes.lines
-                batch.add(header, frame)
-            except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is an answer
-                batch.flush()
-                flush_output()
-                send(encode_answer(failure(error, notes)))
-        batch.flush()
+    def __init__(self, request: Mapping[str, Any], dataset: Dataset, notes: Notes, send: Send) -> None:
+        self._request, self._dataset, self._notes, self._send = request, dataset, notes, send
+        self._template = Template(request["source"], request["name"])
+        self._batch = _Batch(send)
 
+    def answer(self, sets: Sequence[Mapping[str, object]]) -> None:
+        """Send the answers to parameter sets, in their order."""
+        notes, batch = self._notes, self._batch
+        batch.begin()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for params in sets:
+                notes.clear()
+                del caught[:]
+                try:
+                    header, frame = self._template.decide(params, self._dataset, caught) or self._run(params)
+                    header["warnings"] = notes.lines
+                    batch.add(header, frame)
+                except BaseException as error:  # noqa: BLE001 - whatever a strategy raises is an answer
+                    batch.flush()
+                    flush_output()
+                    self._send(encode_answer(failure(error, notes)))
+            batch.flush()
 
-def _run(
-    template: Template, params: Mapping[str, object], request: Mapping[str, Any], dataset: Dataset, notes: Notes
-) -> tuple[dict[str, object], pd.DataFrame]:
-    """Run one parameter set the ordinary way."""
-    program = template.fill(params)
-    plant_modules(request.get("modules", {}))
-    decided = execute(program, dataset, notes, seed=request["seed"])
-    flush_output()
-    return decided
+    def _run(self, params: Mapping[str, object]) -> tuple[dict[str, object], pd.DataFrame]:
+        """Run one parameter set the ordinary way."""
+        program = self._template.fill(params)
+        plant_modules(self._request.get("modules", {}))
+        decided = execute(program, self._dataset, self._notes, seed=self._request["seed"])
+        flush_output()
+        return decided
 
 
 class _Batch:
@@ -176,41 +182,55 @@ class _Batch:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._header: dict[str, object] = {}
-        self._first: pd.DataFrame | None = None
-        self._labels: tuple[pd.Index, pd.Index]
-        self._type: np.dtype
+        self._index: pd.Index[Any] = pd.Index([])
+        self._columns: pd.Index[Any] = pd.Index([])
+        self._labels: Labels | None = None  # index and columns as they are sent
+        self._type = np.dtype(bool)
         self._values: list[bytes] = []
         self._bytes = 0
-        self._since = time.perf_counter()
+        self.begin()
+
+    def begin(self) -> None:
+        """Say that a series begins."""
+        self._since = self._first_at = self._last_at = time.perf_counter()
 
     def add(self, header: dict[str, object], frame: pd.DataFrame) -> None:
+        """Add one answer; what came before is sent first if it is of another kind."""
         parts = parts_of(frame)
         if parts is None:
             values, index, columns = frame.to_numpy(), frame.index, frame.columns
         else:
             values, index, columns = parts.block.T, parts.dates, parts.symbols
-        if not self._fits(header, values, index, columns):
+        labelled = self._labels is not None and _same(index, self._index) and _same(columns, self._columns)
+        if not (labelled and header == self._header and values.dtype == self._type):
             self.flush()
-            self._header, self._first, self._labels, self._type = header, frame, (index, columns), values.dtype
+            self._header, self._type = header, values.dtype
+        if not labelled:
+            self._index, self._columns, self._labels = index, columns, Labels.of(index, columns)
         self._values.append(packed(values))
         self._bytes += values.nbytes
-        if self._bytes >= BATCH_BYTES or time.perf_counter() - self._since >= BATCH_SECONDS:
+        self._last_at = time.perf_counter()
+        if len(self._values) == 1:
+            self._first_at = self._last_at
+        if self._bytes >= BATCH_BYTES or self._last_at - self._since >= BATCH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        if self._first is not None:
-            self._send(encode_answer(self._header, self._first, batch=self._values))
-        self._first, self._values, self._bytes = None, [], 0
-        self._since = time.perf_counter()
+        """Send what there is."""
+        if self._values and self._labels is not None:
+            header = {**self._header, "seconds": self._seconds()}
+            self._send(encode_batch(header, self._labels, self._type, self._values))
+        self._values, self._bytes = [], 0
+        self.begin()
 
-    def _fits(self, header: dict[str, object], values: np.ndarray, index: pd.Index, columns: pd.Index) -> bool:
-        return (
-            self._first is not None
-            and header == self._header
-            and values.dtype == self._type
-            and (index.is_(self._labels[0]) or index.equals(self._labels[0]))
-            and (columns.is_(self._labels[1]) or columns.equals(self._labels[1]))
-        )
+    def _seconds(self) -> float:
+        """How long a set of this batch took; the first of several does what the others find done."""
+        others = len(self._values) - 1
+        return (self._last_at - self._first_at) / others if others else self._last_at - self._since
+
+
+def _same(one: pd.Index, other: pd.Index) -> bool:
+    return one.is_(other) or one.equals(other)
 
 
 def _scalars(values: Mapping[str, object]) -> bool:

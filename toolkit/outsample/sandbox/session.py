@@ -21,7 +21,7 @@ from outsample.config import SandboxPolicy
 from outsample.data import Dataset
 from outsample.errors import ConfigError, ResultInvalid, SandboxCrashed
 from outsample.model import ExecutionResult, SandboxReport, Status
-from outsample.sandbox.decode import Batch
+from outsample.sandbox.decode import Batch, KnownLabels, pace_of
 from outsample.sandbox.launch import Launched, choose_server, launch
 from outsample.sandbox.report import satisfies
 from outsample.sandbox.request import make_request
@@ -36,6 +36,7 @@ MAXIMUM_COMMAND = 65_536
 
 Params = Mapping[str, object]
 Add = Callable[[Batch[ExecutionResult]], None]
+Pace = Callable[[float], None]
 
 
 class _InterruptedError(Exception):
@@ -83,9 +84,10 @@ class _Asked:
             del self._sent[0]
             self._answered = 0
 
-    def ask_again(self, count: int) -> None:
-        """Send the next part if the child has nothing to do, or is fast and soon done: so many came at once."""
-        if not self._sent or (len(self._sent) == 1 and count > 1 and len(self._sent[0]) - self._answered <= count):
+    def ask_ahead(self, count: int) -> None:
+        """Send the next part if, with so many more answers, the child has nothing to do, or is fast and soon done."""
+        left = sum(map(len, self._sent)) - self._answered - count
+        if left <= (count if count > 1 else 0):
             self.ask()
 
     def left(self) -> list[Params]:
@@ -121,6 +123,7 @@ class SandboxSession:
         self._request = dataclasses.replace(request, policy=policy or SandboxPolicy(), seed=seed)
         self._launched: Launched | None = None
         self._watch: Watch | None = None
+        self._labels = KnownLabels()
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -164,7 +167,14 @@ class SandboxSession:
         self.batches([parameter_sets], results.extend, cancel=cancel)
         return results
 
-    def batches(self, shares: Iterable[Sequence[Params]], add: Add, *, cancel: threading.Event | None = None) -> None:
+    def batches(
+        self,
+        shares: Iterable[Sequence[Params]],
+        add: Add,
+        *,
+        pace: Pace = lambda _: None,
+        cancel: threading.Event | None = None,
+    ) -> None:
         """Run parameter sets without waiting for one another: the results are those of `run`, much sooner.
 
         The child compiles the source once and answers in batches. As soon as anything but answers comes (a limit,
@@ -177,6 +187,8 @@ class SandboxSession:
             The next one is taken when the child has, or will soon have, nothing to do.
         add : callable
             Called with each batch of results as it comes, in the order of the sets, while the child goes on.
+        pace : callable, optional
+            Called with the seconds that each set of a batch took, before the next share is taken.
         cancel : threading.Event, optional
             Once it is set, no child is started: what has no answer is cancelled.
 
@@ -192,15 +204,21 @@ class SandboxSession:
             left: Sequence[Params] = part[0]
             if cancel is None or not cancel.is_set():
                 with self._lock:
-                    left = self._series(itertools.chain([part], parts), add, cancel)
+                    left = self._series(itertools.chain([part], parts), add, pace, cancel)
             for params in left:
                 if cancel is not None and cancel.is_set():
                     add(Batch.of(ExecutionResult(status=Status.CANCELLED, error="The run was cancelled.")))
                 else:
-                    add(Batch.of(self.run(params, cancel=cancel)))
+                    found = self.run(params, cancel=cancel)
+                    pace(found.wall_seconds)
+                    add(Batch.of(found))
 
     def _series(
-        self, parts: Iterator[tuple[Sequence[Params], bytes]], add: Add, cancel: threading.Event | None
+        self,
+        parts: Iterator[tuple[Sequence[Params], bytes]],
+        add: Add,
+        pace: Pace,
+        cancel: threading.Event | None,
     ) -> list[Params]:
         """Have parts run, one after the other; return the sets that are left if something else came than answers."""
         report = self._started()
@@ -219,10 +237,14 @@ class SandboxSession:
                 outcome = watch.next_answer(cancel)
                 if outcome.message is None or outcome.stopped or outcome.output_bytes:
                     raise _InterruptedError
-                batch = finish_batch(outcome, report)
+                count, seconds = pace_of(outcome.message)
+                pace(min(seconds, outcome.wall_seconds / count))  # of its word, only the size of a share depends on it
+                asked.ask_ahead(count)
+                batch = finish_batch(outcome, report, self._labels)
                 asked.answered(len(batch))
+                if not asked:
+                    asked.ask()
                 add(batch)
-                asked.ask_again(len(batch))
         except (_InterruptedError, BrokenPipeError, ResultInvalid):
             self._end()
             return asked.left()

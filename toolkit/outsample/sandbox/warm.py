@@ -13,7 +13,7 @@ from outsample.data import Dataset
 from outsample.sandbox.execute import Program, execute, failure
 from outsample.sandbox.namespace import make_scene
 from outsample.sandbox.payload import MappedDataset, dataset_payload, open_payload
-from outsample.sandbox.series import answer_series
+from outsample.sandbox.series import Series
 from outsample.sandbox.stubs import Notes
 from outsample.sandbox.wire import encode_answer
 from outsample.validation.names import MODULES
@@ -176,7 +176,7 @@ def rehearse_series(dataset: MappedDataset, count: int = 8) -> None:
     """Open the data again and run a series on them: what a session writes to is copied before one waits for it."""
     series = {"source": _SERIES, "name": "warm", "seed": 0}
     sets = [{"n": n, "m": 5} for n in range(2, 2 + count)]
-    answer_series(series, sets, dataset.reopened(), Notes(), lambda _: None)
+    Series(series, dataset.reopened(), Notes(), lambda _: None).answer(sets)
 
 
 def _toy() -> Dataset:

@@ -6,9 +6,9 @@
 
 The body is the index (int64, nanoseconds since 1970, UTC) and then a table of values, row after row: bool as bits,
 the first in the highest bit of the first byte, the last byte filled up; float64 as eight bytes. A batch is several
-answers with one header and one index: "batch" says how many tables follow. The sender is not trusted: every length
-is checked against what the header says and against a limit before anything is allocated or read, every field
-against its type. No pickle and no library format stands between a child and its parent.
+answers with one header and one index: "batch" says how many tables follow, "seconds" how long each took. The sender
+is not trusted: every length is checked against what the header says and against a limit before anything is allocated
+or read, every field against its type. No pickle and no library format stands between a child and its parent.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from outsample.errors import ResultInvalid
 
-__all__ = ["HINT", "Message", "MessageReader", "encode_answer", "packed"]
+__all__ = ["HINT", "Labels", "Message", "MessageReader", "encode_answer", "encode_batch", "packed"]
 
 MAGIC = b"OSR1"
 _PREFIX = struct.Struct("<4sIQ")
@@ -39,10 +41,44 @@ class Message:
     body: bytearray
     limit: int
 
+    @cached_property
+    def said(self) -> dict[str, Any]:
+        """What the header says; nothing of it is checked.
 
-def encode_answer(
-    header: Mapping[str, object], frame: pd.DataFrame | None = None, *, batch: Sequence[bytes] | None = None
-) -> list[bytes]:
+        Raises
+        ------
+        ResultInvalid
+            It says nothing.
+        """
+        try:
+            found = json.loads(self.header)
+        except (ValueError, RecursionError) as error:
+            raise ResultInvalid("What the sandbox sent back cannot be read.", hint=HINT) from error
+        if not isinstance(found, dict):
+            raise ResultInvalid(f"The result's header must be an object. Got {type(found).__name__}.", hint=HINT)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """Dates and symbols of tables, as they are sent."""
+
+    columns: Sequence[str | int]
+    zone: str | None
+    stamps: bytes
+
+    @classmethod
+    def of(cls, index: pd.Index, columns: pd.Index) -> Self:
+        """Return the labels of a table with an index of dates and columns of str or int."""
+        dates = pd.DatetimeIndex(index)
+        return cls(
+            columns=[name if isinstance(name, str) else int(name) for name in columns],
+            zone=None if dates.tz is None else str(dates.tz),
+            stamps=np.ascontiguousarray(dates.as_unit("ns").asi8, dtype="<i8").tobytes(),
+        )
+
+
+def encode_answer(header: Mapping[str, object], frame: pd.DataFrame | None = None) -> list[bytes]:
     """Return the buffers of one message.
 
     Parameters
@@ -51,26 +87,39 @@ def encode_answer(
         JSON values; "frame" is added.
     frame : DataFrame [date x symbol], bool or float64, optional
         DatetimeIndex, columns of str or int.
-    batch : sequence of bytes, optional
-        The values of several answers with this header and labels and of this type (`packed`), in place of the frame's.
     """
-    said = dict(header)
-    body: list[bytes] = []
-    if frame is not None:
-        index, values = pd.DatetimeIndex(frame.index), frame.to_numpy()
-        if batch is not None:
-            said["batch"] = len(batch)
-        said["frame"] = {
-            "rows": len(index),
-            "columns": [name if isinstance(name, str) else int(name) for name in frame.columns],
-            "dtype": "bool" if values.dtype == bool else "float64",
-            "tz": None if index.tz is None else str(index.tz),
-        }
-        stamps = np.ascontiguousarray(index.as_unit("ns").asi8, dtype="<i8")
-        body = [stamps.tobytes(), packed(values) if batch is None else b"".join(batch)]
-    text = json.dumps(said, ensure_ascii=True, allow_nan=False).encode()
-    length = sum(len(part) for part in body)
-    return [_PREFIX.pack(MAGIC, len(text), length) + text, *body]
+    if frame is None:
+        return _message(header, [])
+    values = frame.to_numpy()
+    return encode_batch(header, Labels.of(frame.index, frame.columns), values.dtype, [packed(values)])
+
+
+def encode_batch(header: Mapping[str, object], labels: Labels, dtype: np.dtype, tables: Sequence[bytes]) -> list[bytes]:
+    """Return the buffers of one message with several answers.
+
+    Parameters
+    ----------
+    header : mapping
+        As for `encode_answer`, of all of them.
+    labels : Labels
+    dtype : dtype
+        bool or float64.
+    tables : sequence of bytes
+        The values of each answer (`packed`).
+    """
+    frame = {
+        "rows": len(labels.stamps) // 8,
+        "columns": labels.columns,
+        "dtype": "bool" if dtype.kind == "b" else "float64",
+        "tz": labels.zone,
+    }
+    return _message({**header, "batch": len(tables), "frame": frame}, [labels.stamps, *tables])
+
+
+def _message(header: Mapping[str, object], body: Sequence[bytes]) -> list[bytes]:
+    text = json.dumps(header, ensure_ascii=True, allow_nan=False).encode()
+    length = sum(map(len, body))
+    return [_PREFIX.pack(MAGIC, len(text), length) + text, b"".join(body)]
 
 
 def packed(values: np.ndarray) -> bytes:

@@ -1,0 +1,145 @@
+"""The windows of a walk-forward and their table: what was chosen, and how it did in and out of sample."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from outsample import metrics
+from outsample.engine import Simulation
+from outsample.engine.trades import entry_bars
+from outsample.research.combination import Combination
+from outsample.stats import Window
+
+__all__ = ["WindowChoice", "efficiency_of", "window_table"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowChoice:
+    """One window and the combination that was chosen for it.
+
+    Parameters
+    ----------
+    window : Window
+        Half-open ranges of places in the returns.
+    chosen : Combination or None
+        None if no combination has a defined objective: the window stays in cash.
+    objective : float
+        Of the chosen one, in sample.
+    """
+
+    window: Window
+    chosen: Combination | None
+    objective: float
+
+    @property
+    def trained_returns(self) -> np.ndarray:
+        """Net returns of the chosen combination in training; empty if the window stays in cash."""
+        if self.chosen is None or self.chosen.run is None:
+            return np.empty(0)
+        return self.chosen.run.returns[self.window.train.start : self.window.train.stop]
+
+
+def window_table(
+    choices: Sequence[WindowChoice],
+    names: Sequence[str],
+    dates: pd.DatetimeIndex,
+    simulation: Simulation,
+    periods_per_year: float,
+) -> pd.DataFrame:
+    """Return a row per window: dates, chosen parameters, Sharpe and CAGR in and out of sample, efficiency.
+
+    Parameters
+    ----------
+    choices : sequence of WindowChoice
+    names : sequence of str
+        Parameters of the grid.
+    dates : DatetimeIndex
+        Of the returns that the windows count.
+    simulation : Simulation
+        The stitched decisions.
+    periods_per_year : float
+    """
+    outside = _Outside.of(simulation, dates)
+    windows = [choice.window for choice in choices]
+    known = outside.known
+    tests = [one.start + np.flatnonzero(known[one.start : one.stop]) for one in (window.test for window in windows)]
+    edges = np.array([(w.train.start, w.train.stop - 1, w.test.start, w.test.stop - 1) for w in windows])
+    labels = ("train_start", "train_end", "test_start", "test_end")
+    columns: dict[str, object] = {name: dates.take(edges[:, at]) for at, name in enumerate(labels)}
+    for name in names:
+        columns[name] = [None if choice.chosen is None else choice.chosen.params[name] for choice in choices]
+    columns["objective"] = [choice.objective for choice in choices]
+    parts = {
+        "in_sample": [choice.trained_returns for choice in choices],
+        "out_of_sample": [outside.returns[bars] for bars in tests],
+    }
+    for where, returns in parts.items():
+        figures = np.array([_figures(part, periods_per_year) for part in returns])
+        columns |= {f"{where}_{name}": figures[:, at] for at, name in enumerate(("sharpe", "cagr", "max_drawdown"))}
+    columns["trades"] = [int(outside.entries[bars].sum()) for bars in tests]
+    columns["turnover"] = [float(np.nansum(outside.turnover[bars])) for bars in tests]
+    growths = zip(columns["out_of_sample_cagr"], columns["in_sample_cagr"], strict=True)  # type: ignore[call-overload]
+    columns["efficiency"] = [efficiency_of(outer, inner) for outer, inner in growths]
+    return pd.DataFrame(columns)
+
+
+def efficiency_of(outside: float, inside: float) -> float:
+    """Return CAGR out of sample over CAGR in sample; NaN when that is not positive."""
+    if math.isnan(outside) or math.isnan(inside) or inside <= 0:
+        return math.nan
+    return outside / inside
+
+
+def _figures(returns: np.ndarray, periods_per_year: float) -> tuple[float, float, float]:
+    """Sharpe ratio, CAGR and maximum drawdown; NaN of too few returns."""
+    if not len(returns):
+        return math.nan, math.nan, math.nan
+    ratio = metrics.sharpe(returns, periods_per_year=periods_per_year) if len(returns) > 1 else math.nan
+    return ratio, metrics.cagr(returns, periods_per_year=periods_per_year), metrics.max_drawdown(returns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outside:
+    """The stitched run on the bars that windows count.
+
+    Parameters
+    ----------
+    returns, turnover : ndarray of float64 [bar]
+        NaN where nothing was simulated.
+    entries : ndarray of int64 [bar]
+        Trades that begin.
+    """
+
+    returns: np.ndarray
+    turnover: np.ndarray
+    entries: np.ndarray
+
+    @classmethod
+    def of(cls, simulation: Simulation, dates: pd.DatetimeIndex) -> Self:
+        """Bring a simulation to these bars."""
+        bars = dates.as_unit("ns").asi8
+        stamps = simulation.dates.as_unit("ns").asi8
+        places = np.minimum(np.searchsorted(bars, stamps), len(bars) - 1)
+        there = bars[places] == stamps
+        begun = entry_bars(simulation.problem, simulation.record) - simulation.problem.plan.first
+        rows = (
+            np.append(math.nan, simulation.returns.to_numpy()),  # there is none on its first bar
+            simulation.turnover.to_numpy(),
+            np.bincount(begun, minlength=len(stamps)),
+        )
+        found = (np.full(len(bars), math.nan), np.full(len(bars), math.nan), np.zeros(len(bars), dtype=np.int64))
+        for row, values in zip(found, rows, strict=True):
+            row[places[there]] = values[there]
+        return cls(returns=found[0], turnover=found[1], entries=found[2])
+
+    @property
+    def known(self) -> np.ndarray:
+        """Where there is a return [bar]."""
+        found: np.ndarray = ~np.isnan(self.returns)
+        return found
