@@ -209,8 +209,8 @@ def _walk_kernel(scale):
         segments, _ = measure_many(held, first, data, execution=Execution(), costs=options)
         runs, chosen = np.arange(len(held)), []
         joined = np.zeros((1, *held.shape[1:]), dtype=bool)
-        for end in ends:
-            mean, spread = segments.moments(runs, end - train, end).T
+        for end, moments in zip(ends, segments.moments(runs, [range(end - train, end) for end in ends]), strict=True):
+            mean, spread = moments.T
             chosen.append(int(np.argmax(np.where(spread > 0.0, mean / np.maximum(spread, 1e-300), -np.inf))))
             joined[0, end : end + test] = held[chosen[-1], end : end + test]
         stitched, _ = measure_many(joined, first, data, execution=Execution(), costs=options)

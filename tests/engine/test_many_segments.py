@@ -80,7 +80,7 @@ def check(held, data, options):
         assert np.array_equal(returns_of(one, data, execution=execution, costs=costs), row)
         for _ in range(3):
             begin, stop = sorted(rng.integers(0, len(row) + 1, 2).tolist())
-            ((mean, spread),) = segments.moments(np.array([run]), begin, stop)
+            (((mean, spread),),) = segments.moments(np.array([run]), [range(begin, stop)])
             if spread >= 0.0:
                 np.testing.assert_allclose(mean, row[begin:stop].mean(), rtol=CLOSE, atol=1e-13)
                 np.testing.assert_allclose(spread, row[begin:stop].std(ddof=1), rtol=CLOSE, atol=1e-15)
@@ -152,7 +152,7 @@ def test_returns_that_hardly_differ_are_left_to_the_ordinary_engine():
     dates = pd.bdate_range("2000-01-03", periods=300)
     close = pd.DataFrame({"A": 10.0 * 1.001 ** np.arange(300)}, index=dates)
     (segments, _), _, _ = measured(np.ones((1, 300), dtype=bool), Dataset.from_frames({"close": close}, name="s"), {})
-    assert segments.moments(np.array([0]), 10, 200)[0, 1] == -1.0
+    assert segments.moments(np.array([0]), [range(10, 200)])[0, 0, 1] == -1.0
 
 
 def test_calm_years_after_a_wild_one_are_left_to_the_ordinary_engine():

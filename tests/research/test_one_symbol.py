@@ -68,7 +68,7 @@ def test_the_table_has_the_numbers_of_single_backtests(runs, alone):
 def test_sharpe_ratios_of_bars_are_those_of_single_backtests(runs, alone):
     """Over all returns and over a few of them, whichever way a combination was measured."""
     for begin, end in ((0, 1199), (0, 300), (411, 530)):
-        found = runs.combinations.runs.sharpes(begin, end, 252.0)
+        (found,) = runs.combinations.runs.sharpes([range(begin, end)], 252.0)
         np.testing.assert_allclose(found, [sharpe(one.returns.iloc[begin:end]) for one in alone], rtol=1e-9)
 
 
@@ -78,7 +78,7 @@ def test_a_pickled_sweep_has_the_returns_of_its_runs(runs, alone):
     for ours, theirs in zip(again.combinations, alone, strict=True):
         pd.testing.assert_series_equal(ours.returns, theirs.returns)
     for rows in ((0, 1199), (411, 530)):
-        before, after = (one.combinations.runs.sharpes(*rows, 252.0) for one in (runs, again))
+        before, after = (one.combinations.runs.sharpes([range(*rows)], 252.0) for one in (runs, again))
         np.testing.assert_array_equal(before, after)
 
 
@@ -120,7 +120,7 @@ def test_combinations_that_fail_are_left_out_of_the_ratios(data):
     """A set that raises among sets that are measured by holdings has no Sharpe ratio, and does not win."""
     source = "n = 4\nclose = data.get('close')\nposition = close > close.average(n if n != 15 else 1 // 0)\n"
     runs = sweep(source, data, {"n": [4, 15, 60]}, **OPTIONS).runs
-    found = runs.combinations.runs.sharpes(0, 300, 252.0)
+    (found,) = runs.combinations.runs.sharpes([range(300)], 252.0)
     assert np.isnan(found).tolist() == [False, True, False]
     assert runs.table["n_trades"].isna().tolist() == [False, True, False]
     walk = walk_forward(source, data, {"n": [4, 15, 60]}, train=TRAIN, test=TEST, **OPTIONS)

@@ -172,13 +172,17 @@ def _measure(
     return values.shape[0]
 
 
-def _windows(close, trade, sums, largest, buy, sell, begins, edges, runs, begin, end, found):
+def _windows(close, trade, sums, largest, buy, sell, begins, edges, runs, firsts, lasts, found):
     size = sums[len(close), 1]
-    for s in range(len(runs)):
-        a, b = begins[runs[s]], begins[runs[s] + 1]
-        total, squares = _between(close, trade, sums, edges, a, b, buy, sell, begin, end)
-        mean, spread, good = _moments_of(total, squares, end - begin + 1, b - a, size, largest)
-        found[s, 0], found[s, 1] = mean, spread if good else -1.0
+    for w in range(len(firsts)):
+        begin, end = firsts[w], lasts[w]
+        if end <= begin:
+            continue
+        for s in range(len(runs)):
+            a, b = begins[runs[s]], begins[runs[s] + 1]
+            total, squares = _between(close, trade, sums, edges, a, b, buy, sell, begin, end)
+            mean, spread, good = _moments_of(total, squares, end - begin + 1, b - a, size, largest)
+            found[w, s, 0], found[w, s, 1] = mean, spread if good else -1.0
 
 
 _READ = "Array(float64, 1, 'C', readonly=True), Array(float64, 1, 'C', readonly=True), float64[:, ::1]"
@@ -189,7 +193,8 @@ _MEASURE = [
     for kind in ("uint8", "float64")
 ]
 _WINDOWS = (
-    f"void({_READ}, float64, float64, float64, int64[::1], int64[::1], int64[::1], int64, int64, float64[:, ::1])"
+    f"void({_READ}, float64, float64, float64, int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], "
+    "float64[:, :, ::1])"
 )
 
 

@@ -14,6 +14,7 @@ show in their standard deviation.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -95,27 +96,28 @@ class Segments:
         edges: np.ndarray = self.edges[self.begins[run] : self.begins[run + 1]]
         return edges
 
-    def moments(self, runs: np.ndarray, begin: int, end: int) -> np.ndarray:
-        """Return mean and standard deviation of some net returns of runs [run, 2].
+    def moments(self, runs: np.ndarray, windows: Sequence[range]) -> np.ndarray:
+        """Return mean and standard deviation of some net returns of runs [window, run, 2].
 
         Parameters
         ----------
         runs : ndarray of int64
-        begin, end : int
-            Half-open range of places in the returns of each run.
+        windows : sequence of range
+            Places in the returns of each run, one after another.
 
         Returns
         -------
         ndarray of float64
             A standard deviation of -1: rounding might show, or there are fewer than two returns.
         """
-        found = np.full((len(runs), 2), -1.0)
-        if end - begin > 1:
-            course, table = self.course, self.course.table
-            window_kernel()(
-                table.close, course.trade, table.sums, course.largest, self.buy, self.sell, self.begins, self.edges,
-                runs, begin + self.first + 1, end + self.first, found,
-            )  # fmt: skip
+        found = np.full((len(windows), len(runs), 2), -1.0)
+        firsts = np.array([window.start for window in windows], dtype=np.int64) + self.first + 1
+        lasts = np.array([window.stop for window in windows], dtype=np.int64) + self.first
+        course, table = self.course, self.course.table
+        window_kernel()(
+            table.close, course.trade, table.sums, course.largest, self.buy, self.sell, self.begins, self.edges,
+            runs, firsts, lasts, found,
+        )  # fmt: skip
         return found
 
 

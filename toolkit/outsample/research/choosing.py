@@ -1,6 +1,6 @@
 """The choice of a window: the best objective on its training returns.
 
-`choose` reads slices of returns that were computed once. `choose_strictly` runs every combination again on
+`choose_windows` reads slices of returns that were computed once. `choose_strictly` runs every combination again on
 data that end with the training window, and the chosen one on data that end where its decisions end: for a
 strategy without look-ahead the same numbers, at many times the cost.
 """
@@ -25,30 +25,41 @@ from outsample.research.sweep import Combination, SweepRuns
 from outsample.sandbox.decode import Batch
 from outsample.stats import Window
 
-__all__ = ["best_of", "choose_rows", "choose_strictly"]
+__all__ = ["choose_rows", "choose_strictly", "choose_windows"]
 
 
-def choose_rows(
-    sweep: SweepRuns, rows: Sequence[int] | np.ndarray | range, min_trades: int
-) -> tuple[int | None, float]:
+Choice = tuple[int | None, float]
+
+
+def choose_rows(sweep: SweepRuns, rows: range | np.ndarray, min_trades: int) -> Choice:
     """Return the place and the objective of the best combination on some bars.
 
     Ties go to the first in grid order; an undefined objective, a failed combination and one with fewer than
     `min_trades` trades that begin on these bars never win.
     """
-    return best_of(sweep, sweep.combinations, sweep.combinations.runs, rows, min_trades)
+    return choose_windows(sweep, [rows], min_trades)[0]
 
 
-def best_of(
+def choose_windows(sweep: SweepRuns, windows: Sequence[range | np.ndarray], min_trades: int) -> list[Choice]:
+    """As `choose_rows`, for several windows."""
+    return _best_of(sweep, sweep.combinations, sweep.combinations.runs, windows, min_trades)
+
+
+def _best_of(
     sweep: SweepRuns,
     found: Sequence[Combination],
     runs: SweptRuns,
-    rows: Sequence[int] | np.ndarray | range,
+    windows: Sequence[range | np.ndarray],
     min_trades: int,
-) -> tuple[int | None, float]:
-    """As `choose_rows`, among these runs of the sweep's combinations."""
-    judge = scores(sweep.objective, sweep.request.periods_per_year)
-    values = judge(runs, slice(rows.start, rows.stop) if isinstance(rows, range) else np.asarray(rows))
+) -> list[Choice]:
+    """As `choose_windows`, among these runs of the sweep's combinations."""
+    judged = scores(sweep.objective, sweep.request.periods_per_year)(runs, windows)
+    return [_best(sweep, found, values, rows, min_trades) for values, rows in zip(judged, windows, strict=True)]
+
+
+def _best(
+    sweep: SweepRuns, found: Sequence[Combination], values: np.ndarray, rows: range | np.ndarray, min_trades: int
+) -> Choice:
     if min_trades:
         values[[place for place, one in enumerate(found) if _trades_in(one, rows) < min_trades]] = math.nan
     if smoothed(sweep.objective):
@@ -71,7 +82,7 @@ def choose_strictly(
     """Return the combination chosen on data that end with training, run on data that end at `until`."""
     seen = _run_until(sweep.combinations, dates[window.train.stop - 1], n_jobs)
     runs = SweptRuns(parts=[Runs.of([one.found for one in seen])])
-    place, value = best_of(sweep, seen, runs, window.train, min_trades)
+    ((place, value),) = _best_of(sweep, seen, runs, [window.train], min_trades)
     if place is None:
         return None, value
     (chosen,) = _run_until((sweep.combinations[place],), until, n_jobs)
@@ -91,7 +102,7 @@ def _run_until(found: Sequence[Combination], end: pd.Timestamp, n_jobs: int | No
     return pmap_cancellable(again, found, n_jobs=n_jobs)
 
 
-def _trades_in(one: Combination, rows: Sequence[int] | np.ndarray | range) -> int:
+def _trades_in(one: Combination, rows: range | np.ndarray) -> int:
     """Trades that begin on these bars."""
     simulation = one.simulation
     if simulation is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -89,12 +89,14 @@ def objective_function(objective: Objective, periods_per_year: float) -> Callabl
     return lambda returns: _number(function(returns, periods_per_year))
 
 
-# Of runs and the bars of them that count (None: all), the objective of each; NaN if it failed or is undefined.
-Judge = Callable[[SweptRuns, slice | np.ndarray | None], np.ndarray]
+# Places of the returns that count; None: all of them.
+Bars = range | np.ndarray | None
+# The objective of runs, counting some bars or others [bars, run]; NaN if it failed or is undefined.
+Judge = Callable[[SweptRuns, Sequence[Bars]], np.ndarray]
 
 
 def scores(objective: Objective, periods_per_year: float) -> Judge:
-    """Return the objective as a function of many runs and of the bars that count.
+    """Return the objective as a function of many runs and of the bars that count, several times over.
 
     Each number is that of `objective_function` on the run's returns; NaN for a run that failed.
 
@@ -109,13 +111,16 @@ def scores(objective: Objective, periods_per_year: float) -> Judge:
     def value(returns: np.ndarray, dates: pd.DatetimeIndex) -> float:
         return score(pd.Series(returns, index=dates if callable(objective) else None))
 
-    def judge(runs: SweptRuns, part: slice | np.ndarray | None) -> np.ndarray:
+    def judge(runs: SweptRuns, parts: Sequence[Bars]) -> np.ndarray:
+        windows = [part for part in parts if isinstance(part, range)]
+        if ratio and len(windows) == len(parts):
+            return _numbers(runs.sharpes(windows, periods_per_year))
+        return np.stack([judge_one(runs, part) for part in parts])
+
+    def judge_one(runs: SweptRuns, part: Bars) -> np.ndarray:
         if ratio and part is None:
             return _numbers(runs.column("plain_sharpe"))
-        if ratio and isinstance(part, slice) and part.step is None:
-            begin, end, _ = part.indices(len(runs.dates))
-            return _numbers(runs.sharpes(begin, end, periods_per_year))
-        every = slice(None) if part is None else part
+        every = slice(None) if part is None else slice(part.start, part.stop) if isinstance(part, range) else part
         places = np.flatnonzero(runs.ran)
         ran, found = runs.some(places), np.full(len(runs), math.nan)
         if ratio:

@@ -165,17 +165,17 @@ class Runs(LazySequence[Found]):
 
     def samples(self) -> Iterator[Run]:
         """Runs of which every other has the options and dates of one."""
-        measured = np.setdiff1d(np.arange(len(self)), list(self.alone))
-        found = (self[place] for place in [*measured[:1].tolist(), *self.alone])
+        measured = itertools.islice((place for place in range(len(self)) if place not in self.alone), 1)
+        found = (self[place] for place in [*measured, *self.alone])
         return (one for one in found if isinstance(one, Run))
 
-    def moments(self, begin: int, end: int) -> np.ndarray:
-        """Return mean and standard deviation of some net returns [set, 2]; -1: only the returns themselves can say."""
+    def moments(self, windows: Sequence[range]) -> np.ndarray:
+        """Return mean and standard deviation of some net returns [window, set, 2]; -1: only the returns can say."""
         if self.measured is None:
-            return np.full((len(self), 2), -1.0)
-        found = self.measured.segments.moments(np.arange(len(self)), begin, end)
+            return np.full((len(windows), len(self), 2), -1.0)
+        found = self.measured.segments.moments(np.arange(len(self)), windows)
         if self.alone:
-            found[list(self.alone)] = -1.0
+            found[:, list(self.alone)] = -1.0
         return found
 
 
@@ -230,22 +230,28 @@ class SweptRuns(LazySequence[Run | None]):
         at = Numbers._fields.index(name)
         return np.concatenate([np.empty(0), *(part.numbers[:, at] for part in self.parts)])
 
-    def sharpes(self, begin: int, end: int, year: float) -> np.ndarray:
-        """Return the annual Sharpe ratios of some net returns [combination]; of holdings no returns are made for it.
+    def sharpes(self, windows: Sequence[range], year: float) -> np.ndarray:
+        """Return annual Sharpe ratios of some net returns [window, combination]; holdings need no returns for it.
 
         Parameters
         ----------
-        begin, end : int
-            Half-open range of places in the returns.
+        windows : sequence of range
+            Places in the returns, one after another.
         year : float
             Periods per year.
         """
-        mean, spread = np.concatenate([np.empty((0, 2)), *(part.moments(begin, end) for part in self.parts)]).T
+        bars = len(self.dates)
+        windows = [range(min(window.start, bars), min(window.stop, bars)) for window in windows]
+        none = np.empty((len(windows), 0, 2))
+        mean, spread = np.moveaxis(
+            np.concatenate([none, *(part.moments(windows) for part in self.parts)], axis=1), 2, 0
+        )
         with np.errstate(divide="ignore", invalid="ignore"):
             found = np.where(spread > 0.0, mean / spread * math.sqrt(year), math.nan)
-        slow = np.flatnonzero((spread < 0.0) & self.ran)
-        if len(slow):
-            found[slow] = sharpes([run.returns[begin:end] for run in self.some(slow)], year)
+        unknown = (spread < 0.0) & self.ran
+        for place in np.flatnonzero(unknown.any(axis=1)).tolist():
+            slow, rows = np.flatnonzero(unknown[place]), slice(windows[place].start, windows[place].stop)
+            found[place, slow] = sharpes([run.returns[rows] for run in self.some(slow)], year)
         return found
 
     def some(self, places: Iterable[int]) -> list[Run]:

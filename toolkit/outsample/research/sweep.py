@@ -191,7 +191,7 @@ def _combined(
     """Bring runs to one index, and judge them."""
     done, start = _on_common_start(request, params, done)
     judge = scores(objective, request.periods_per_year)
-    values = judge(SweptRuns(parts=[one.runs for one in done]), None)
+    (values,) = judge(SweptRuns(parts=[one.runs for one in done]), [None])
     return Combinations(base=request, params=params, done=done, start=start, values=values)
 
 

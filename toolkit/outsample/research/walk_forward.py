@@ -9,7 +9,7 @@ stitched decisions are simulated *once*: costs at the seams, carried cash and st
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +20,7 @@ from outsample import metrics
 from outsample.engine import Simulation
 from outsample.metrics import Metrics, measure
 from outsample.research.beside import compared, default_returns, stability
-from outsample.research.choosing import choose_rows, choose_strictly
+from outsample.research.choosing import choose_strictly, choose_windows
 from outsample.research.evidence import deflated
 from outsample.research.plan import Plan, check_windows
 from outsample.research.stitching import Span, bar_before, reference, stitched
@@ -140,10 +140,10 @@ def run_walk_forward(
     dates = _index(sweep)
     windows = check_windows(dates, plan)
     choices = []
-    for place, _window in enumerate(windows):
-        choices.append(_choice(sweep, windows, place, plan, n_jobs))
+    for choice in _strict_choices(sweep, windows, plan, n_jobs) if plan.strict else _choices(sweep, windows, plan):
+        choices.append(choice)
         if on_done is not None:
-            on_done(place + 1, len(windows))
+            on_done(len(choices), len(windows))
     spans = [Span(chosen=choice.chosen, begin=dates[choice.window.train.stop - 1]) for choice in choices]
     start = bar_before(sweep, dates[windows[0].test.start])  # equity begins a bar before the returns
     end = dates[windows[-1].test.stop - 1]
@@ -151,17 +151,20 @@ def run_walk_forward(
     return WalkForwardRun(sweep=sweep, plan=plan, choices=tuple(choices), simulation=simulation)
 
 
-def _choice(sweep: SweepRuns, windows: list[Window], place: int, plan: Plan, n_jobs: int | None) -> WindowChoice:
-    window = windows[place]
-    if not plan.strict:
-        best, value = choose_rows(sweep, window.train, plan.min_trades)
+def _choices(sweep: SweepRuns, windows: list[Window], plan: Plan) -> Iterator[WindowChoice]:
+    found = choose_windows(sweep, [window.train for window in windows], plan.min_trades)
+    for window, (best, value) in zip(windows, found, strict=True):
         chosen = None if best is None else sweep.combinations[best]
-        return WindowChoice(window=window, chosen=chosen, objective=value)
+        yield WindowChoice(window=window, chosen=chosen, objective=value)
+
+
+def _strict_choices(sweep: SweepRuns, windows: list[Window], plan: Plan, n_jobs: int | None) -> Iterator[WindowChoice]:
     dates = _index(sweep)
-    last = place + 1 == len(windows)
-    until = dates[window.test.stop - 1 if last else windows[place + 1].train.stop - 1]
-    found, value = choose_strictly(sweep, window, dates, until, plan.min_trades, n_jobs)
-    return WindowChoice(window=window, chosen=found, objective=value)
+    for place, window in enumerate(windows):
+        last = place + 1 == len(windows)
+        until = dates[window.test.stop - 1 if last else windows[place + 1].train.stop - 1]
+        found, value = choose_strictly(sweep, window, dates, until, plan.min_trades, n_jobs)
+        yield WindowChoice(window=window, chosen=found, objective=value)
 
 
 def _index(sweep: SweepRuns) -> pd.DatetimeIndex:

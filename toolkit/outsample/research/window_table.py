@@ -14,6 +14,7 @@ from outsample import metrics
 from outsample.engine import Simulation
 from outsample.engine.trades import entry_bars
 from outsample.research.combination import Combination
+from outsample.research.numbers import sharpes
 from outsample.stats import Window
 
 __all__ = ["WindowChoice", "efficiency_of", "window_table"]
@@ -80,8 +81,9 @@ def window_table(
         "out_of_sample": [outside.returns[bars] for bars in tests],
     }
     for where, returns in parts.items():
-        figures = np.array([_figures(part, periods_per_year) for part in returns])
-        columns |= {f"{where}_{name}": figures[:, at] for at, name in enumerate(("sharpe", "cagr", "max_drawdown"))}
+        columns[f"{where}_sharpe"] = sharpes(returns, periods_per_year)
+        columns[f"{where}_cagr"] = [metrics.cagr(part, periods_per_year=periods_per_year) for part in returns]
+        columns[f"{where}_max_drawdown"] = [metrics.max_drawdown(part) for part in returns]
     columns["trades"] = [int(outside.entries[bars].sum()) for bars in tests]
     columns["turnover"] = [float(np.nansum(outside.turnover[bars])) for bars in tests]
     growths = zip(columns["out_of_sample_cagr"], columns["in_sample_cagr"], strict=True)  # type: ignore[call-overload]
@@ -94,14 +96,6 @@ def efficiency_of(outside: float, inside: float) -> float:
     if math.isnan(outside) or math.isnan(inside) or inside <= 0:
         return math.nan
     return outside / inside
-
-
-def _figures(returns: np.ndarray, periods_per_year: float) -> tuple[float, float, float]:
-    """Sharpe ratio, CAGR and maximum drawdown; NaN of too few returns."""
-    if not len(returns):
-        return math.nan, math.nan, math.nan
-    ratio = metrics.sharpe(returns, periods_per_year=periods_per_year) if len(returns) > 1 else math.nan
-    return ratio, metrics.cagr(returns, periods_per_year=periods_per_year), metrics.max_drawdown(returns)
 
 
 @dataclass(frozen=True, kw_only=True)
