@@ -255,6 +255,79 @@ def test_a_command_that_finds_no_room_waits():
     assert sent == [b"abcd", b"efghijkl"]
 
 
+def test_the_next_share_is_asked_for_before_the_last_one_is_used(data):
+    """What a set took is told first, for the size of a share depends on it; the child goes on meanwhile."""
+    told = []
+
+    def shares():
+        for first in range(0, 60, 20):
+            told.append("share")
+            yield [{"fast": 2 + first + k} for k in range(20)]
+
+    with SandboxSession(PLAIN, data) as session:
+        session.batches(shares(), lambda batch: told.append(len(batch)), pace=lambda _: told.append("pace"))
+    used = [one for one in told if isinstance(one, int)]
+    assert sum(used) == 60
+    assert told.count("pace") == len(used)
+    second = told.index("share", 1)
+    assert told[second - 1] == "pace"
+    assert sum(one for one in told[:second] if isinstance(one, int)) < 20
+
+
+def test_the_pace_is_that_of_the_strategy(data):
+    """Neither the start of the child nor what the caller does meanwhile counts, nor the first set of several."""
+    import time
+
+    line = "import time\nt = time.process_time()\nwhile time.process_time() < t + 0.02: pass\n"
+    source = f"n = 1\n{line}position = data.get('close') > n\n"
+    found = []
+    with SandboxSession(source, data) as session:
+        sets = [{"n": n} for n in range(12)]
+        session.batches([sets[:6], sets[6:]], lambda _: time.sleep(0.2), pace=found.append)
+        assert all(0.015 < one < 0.15 for one in found)
+        assert len(found) >= 2
+
+
+def test_sets_that_run_by_themselves_have_a_pace_too(data):
+    """After a set that prints."""
+    source = "n = 1\nif n == 2:\n    print(n)\nposition = data.get('close') > n\n"
+    found, sets = [], []
+    with SandboxSession(source, data) as session:
+        session.batches([[{"n": n} for n in range(6)]], sets.extend, pace=found.append)
+    assert len(sets) == 6
+    assert all(one > 0.0 for one in found)
+    assert len(found) >= 4
+
+
+def test_a_child_that_lies_about_its_pace_is_not_believed_to_be_slow(data, monkeypatch):
+    """The time that passed is the most that it can have been."""
+    from outsample.sandbox import session as module
+
+    monkeypatch.setattr(module, "pace_of", lambda message: (message.said["batch"], 1e9))
+    found = []
+    with SandboxSession(PLAIN, data) as session:
+        session.batches([[{"fast": 3}, {"fast": 4}]], lambda _: None, pace=found.append)
+    assert 0.0 < max(found) < 60.0
+
+
+def test_tables_with_other_labels_are_read_anew(data):
+    """A session reads dates and symbols once for messages that have the same ones, and only for those."""
+    source = (
+        "kind = 'all'\nposition = data.get('close') > 20\n"
+        "if kind == 'zone': position.index = position.index.tz_localize('UTC')\n"
+        "if kind == 'late': position = position.iloc[5:]\n"
+        "if kind == 'moved': position.index = position.index + pd.Timedelta(days=1)\n"
+        "if kind == 'few': position = position.iloc[:, :2]\n"
+        "if kind == 'named': position.columns = ['X', 'Y', 'Z']\n"
+    )
+    kinds = ["all", "zone", "all", "late", "moved", "moved", "few", "all", "named", "few", "zone"]
+    with SandboxSession(source, data) as session:
+        found = session.series([{"kind": kind} for kind in kinds]) + session.series([{"kind": "all"}] * 2)
+    for kind, one in zip([*kinds, "all", "all"], found, strict=True):
+        same(one, run_sandboxed(source, data, params={"kind": kind}, validate=False))
+    assert found[-1].positions.frame.index is found[-2].positions.frame.index
+
+
 @pytest.mark.parametrize("size", [1, 3, 50, 400])
 def test_shares_give_what_one_series_gives(data, size):
     """In order, in any shares, also where one set prints and the sets behind it were asked for already."""

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outsample.errors import ResultInvalid
-from outsample.sandbox.decode import decode_answer, decode_answers, plain_text
+from outsample.sandbox.decode import KnownLabels, decode_answer, decode_answers, plain_text
 from outsample.sandbox.wire import MessageReader, encode_answer
 from scale import SCALE
 
@@ -64,6 +64,26 @@ def test_frames_survive(values, zone, piece):
     assert list(received.columns) == list(frame.columns)
 
 
+@pytest.mark.parametrize("wrong", [-1.0, float("nan"), "2", None, True, 1, [0.1]])
+def test_a_time_that_is_none_is_refused(wrong):
+    """What a child says of its time is a number of seconds."""
+    with pytest.raises(ResultInvalid, match="time"):
+        read(pack({"status": "strategy_error", "seconds": wrong}))
+
+
+def test_labels_that_are_refused_are_refused_again():
+    """After a good message, too, and it does not change what is known."""
+    labels, message = KnownLabels(), MessageReader(LIMIT).feed(good(small()))
+    first = decode_answers(message, labels)
+    twice = MessageReader(LIMIT).feed(good(small(columns=("A", "A"))))
+    for _ in range(2):
+        with pytest.raises(ResultInvalid, match="more than once"):
+            decode_answers(twice, labels)
+    again = decode_answers(message, labels)
+    assert again.positions.dates is first.positions.dates
+    assert again.positions.symbols is first.positions.symbols
+
+
 @SETTINGS
 @given(st.binary(max_size=400))
 def test_any_bytes_are_refused_or_incomplete(data):
@@ -109,7 +129,21 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
-NAMES = ["status", "kind", "call", "frame", "warnings", "line", "error", "hint", "traceback", "error_type", "code"]
+NAMES = [
+    "status",
+    "kind",
+    "call",
+    "frame",
+    "warnings",
+    "line",
+    "error",
+    "hint",
+    "traceback",
+    "error_type",
+    "code",
+    "batch",
+    "seconds",
+]
 
 
 @SETTINGS
