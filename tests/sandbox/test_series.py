@@ -255,9 +255,29 @@ def test_a_command_that_finds_no_room_waits():
     assert sent == [b"abcd", b"efghijkl"]
 
 
-def test_the_next_share_is_asked_for_before_the_last_one_is_used(data):
+@pytest.mark.parametrize(("room", "expected"), [(3, 2), (4, 3)])
+def test_commands_that_wait_to_be_read_share_the_room(room, expected):
+    """One that comes on top of another, unread one would not return while the child waits to be read itself."""
+    parts, sent = asked(["abcdefgh", "ij", "kl"], room)
+    parts.ask()
+    for _ in range(2):
+        parts.ask_ahead(4)
+        parts.answered(4)
+    assert len(sent) == expected
+    assert parts.left() == list("ijkl")
+    for _ in range(2):
+        parts.ask_ahead(2)
+        parts.answered(2)
+    assert len(sent) == 3
+    assert not parts
+
+
+def test_the_next_share_is_asked_for_before_the_last_one_is_read(data, monkeypatch):
     """What a set took is told first, for the size of a share depends on it; the child goes on meanwhile."""
-    told = []
+    from outsample.sandbox import session as module
+
+    told, plain = [], module.finish_batch
+    monkeypatch.setattr(module, "finish_batch", lambda *given: told.append("read") or plain(*given))
 
     def shares():
         for first in range(0, 60, 20):
@@ -271,7 +291,25 @@ def test_the_next_share_is_asked_for_before_the_last_one_is_used(data):
     assert told.count("pace") == len(used)
     second = told.index("share", 1)
     assert told[second - 1] == "pace"
+    assert told[second + 1] == "read"
     assert sum(one for one in told[:second] if isinstance(one, int)) < 20
+
+
+def test_no_share_is_lost_where_pipes_are_small(data, monkeypatch):
+    """A command that finds no room is sent when the child has nothing to do."""
+    from outsample.sandbox import session as module
+
+    def launched(*given):
+        found, server = plain(*given)
+        found.room = 10
+        return found, server
+
+    plain = module.launch
+    monkeypatch.setattr(module, "launch", launched)
+    found, sets = [], [{"fast": 2 + k} for k in range(30)]
+    with SandboxSession(PLAIN, data) as session:
+        session.batches([sets[:10], sets[10:20], sets[20:]], found.extend)
+    assert [one.status for one in found] == [Status.OK] * 30
 
 
 def test_the_pace_is_that_of_the_strategy(data):

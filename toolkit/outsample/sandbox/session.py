@@ -35,6 +35,7 @@ MAXIMUM_COMMAND = 65_536
 
 
 Params = Mapping[str, object]
+Part = tuple[Sequence[Params], bytes]  # parameter sets and their command
 Add = Callable[[Batch[ExecutionResult]], None]
 Pace = Callable[[float], None]
 
@@ -55,12 +56,10 @@ class _Asked:
         Bytes that may wait to be read while the child is at work, and may itself be waiting to be read.
     """
 
-    def __init__(
-        self, parts: Iterator[tuple[Sequence[Params], bytes]], write: Callable[[bytes], object], room: int
-    ) -> None:
+    def __init__(self, parts: Iterator[Part], write: Callable[[bytes], object], room: int) -> None:
         self._parts, self._write, self._room = parts, write, room
-        self._sent: list[Sequence[Params]] = []
-        self._held: tuple[Sequence[Params], bytes] | None = None
+        self._sent: list[Part] = []
+        self._held: Part | None = None
         self._answered = 0  # of the first part
 
     def __bool__(self) -> bool:
@@ -68,32 +67,36 @@ class _Asked:
 
     def ask(self) -> None:
         """Send the next part, if there is one and it has room."""
-        part = self._held or next(self._parts, None)
-        self._held = part
-        if part is not None and not (self._sent and len(part[1]) > self._room):
+        part = self._held = self._held or next(self._parts, None)
+        if part is None:
+            return
+        # The first part was read, for it is being answered; those behind it may not be.
+        unread = sum(len(command) for _, command in self._sent[1:])
+        if not self._sent or unread + len(part[1]) <= self._room:
             self._held = None
-            self._sent.append(part[0])
+            self._sent.append(part)
             self._write(part[1])
 
     def answered(self, count: int) -> None:
         """Take note of so many answers."""
-        if self._answered + count > len(self._sent[0]):
+        sets, _ = self._sent[0]
+        if self._answered + count > len(sets):
             raise _InterruptedError
         self._answered += count
-        if self._answered == len(self._sent[0]):
+        if self._answered == len(sets):
             del self._sent[0]
             self._answered = 0
 
     def ask_ahead(self, count: int) -> None:
         """Send the next part if, with so many more answers, the child has nothing to do, or is fast and soon done."""
-        left = sum(map(len, self._sent)) - self._answered - count
+        left = sum(len(sets) for sets, _ in self._sent) - self._answered - count
         if left <= (count if count > 1 else 0):
             self.ask()
 
     def left(self) -> list[Params]:
         """Return the sets without an answer."""
-        parts = [*self._sent, *([self._held[0]] if self._held else [])]
-        return [params for part in parts for params in part][self._answered :]
+        parts = [*self._sent, *([self._held] if self._held else [])]
+        return [params for sets, _ in parts for params in sets][self._answered :]
 
 
 class SandboxSession:
@@ -215,7 +218,7 @@ class SandboxSession:
 
     def _series(
         self,
-        parts: Iterator[tuple[Sequence[Params], bytes]],
+        parts: Iterator[Part],
         add: Add,
         pace: Pace,
         cancel: threading.Event | None,
@@ -253,7 +256,7 @@ class SandboxSession:
             raise
         return []
 
-    def _parts(self, parameter_sets: Sequence[Params]) -> Iterator[tuple[Sequence[Params], bytes]]:
+    def _parts(self, parameter_sets: Sequence[Params]) -> Iterator[Part]:
         """As many sets as fit together, and their command."""
         own = self._request.params
         merged = [{**own, **params} for params in parameter_sets] if own else parameter_sets
