@@ -97,21 +97,25 @@ def test_many_sets_need_several_commands(data):
         assert one.positions.frame.equals(pd.DataFrame(close > len(params["text"])))
 
 
-def test_a_message_holds_tables_of_one_type(data):
-    """Each message can be read as it is: the session would ask again for what cannot, and hide it."""
-    source, sets = SOURCES["truth and numbers"]
-    messages = []
+def answered(source, sets, data):
+    """What the messages of a series say, read one by one: a session would ask again for what cannot be read."""
+    answers = []
 
     def keep(parts):
-        reader = MessageReader(1 << 20)
-        messages.append(decode_answers(reader.feed(b"".join(parts))))
+        answers.extend(decode_answers(MessageReader(1 << 20).feed(b"".join(parts))))
 
     dataset = open_payload(dataset_payload(data).descriptor)
-    Series({"source": source, "name": "types", "seed": 0}, dataset, Notes(), keep).answer(sets)
-    tables = [one.positions.frame for batch in messages for one in batch]
+    Series({"source": source, "name": "told", "seed": 0}, dataset, Notes(), keep).answer(sets)
+    return answers
+
+
+def test_a_message_holds_tables_of_one_type(data):
+    """Bits and numbers never share one."""
+    source, sets = SOURCES["truth and numbers"]
     close = data.get("close") > 20
-    for params, frame in zip(sets, tables, strict=True):
-        pd.testing.assert_frame_equal(frame, pd.DataFrame(close * 0.5 if params["n"] % 3 else close), check_freq=False)
+    for params, one in zip(sets, answered(source, sets, data), strict=True):
+        expected = pd.DataFrame(close * 0.5 if params["n"] % 3 else close)
+        pd.testing.assert_frame_equal(one.positions.frame, expected, check_freq=False)
 
 
 def test_a_template_is_the_program_that_a_compiler_makes():
@@ -349,21 +353,31 @@ def test_a_child_that_lies_about_its_pace_is_not_believed_to_be_slow(data, monke
     assert 0.0 < max(found) < 60.0
 
 
+LABELS = (
+    "kind = 'all'\nposition = data.get('close') > 20\n"
+    "if kind == 'zone': position.index = position.index.tz_localize('UTC')\n"
+    "if kind == 'late': position = position.iloc[5:]\n"
+    "if kind == 'moved': position.index = position.index + pd.Timedelta(days=1)\n"
+    "if kind == 'few': position = position.iloc[:, :2]\n"
+    "if kind == 'named': position.columns = ['X', 'Y', 'Z']\n"
+)
+
+
+def test_a_message_holds_tables_with_the_same_labels(data):
+    """Others begin a message of their own, also where their values would fit."""
+    kinds = ["all", "all", "moved", "named", "named", "all", "zone", "few"]
+    for kind, one in zip(kinds, answered(LABELS, [{"kind": kind} for kind in kinds], data), strict=True):
+        alone = run_sandboxed(LABELS, data, params={"kind": kind}, validate=False)
+        pd.testing.assert_frame_equal(one.positions.frame, alone.positions.frame)
+
+
 def test_tables_with_other_labels_are_read_anew(data):
     """A session reads dates and symbols once for messages that have the same ones, and only for those."""
-    source = (
-        "kind = 'all'\nposition = data.get('close') > 20\n"
-        "if kind == 'zone': position.index = position.index.tz_localize('UTC')\n"
-        "if kind == 'late': position = position.iloc[5:]\n"
-        "if kind == 'moved': position.index = position.index + pd.Timedelta(days=1)\n"
-        "if kind == 'few': position = position.iloc[:, :2]\n"
-        "if kind == 'named': position.columns = ['X', 'Y', 'Z']\n"
-    )
     kinds = ["all", "zone", "all", "late", "moved", "moved", "few", "all", "named", "few", "zone"]
-    with SandboxSession(source, data) as session:
+    with SandboxSession(LABELS, data) as session:
         found = session.series([{"kind": kind} for kind in kinds]) + session.series([{"kind": "all"}] * 2)
     for kind, one in zip([*kinds, "all", "all"], found, strict=True):
-        same(one, run_sandboxed(source, data, params={"kind": kind}, validate=False))
+        same(one, run_sandboxed(LABELS, data, params={"kind": kind}, validate=False))
     assert found[-1].positions.frame.index is found[-2].positions.frame.index
 
 
