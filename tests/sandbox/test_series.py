@@ -199,11 +199,11 @@ def test_a_session_that_was_started_answers_as_any_other(data):
 
 
 def test_more_answers_than_sets_are_not_believed(data, monkeypatch):
-    """A child that answers twice is ended, and each set runs by itself."""
+    """A child that answers too often, be it one set at a time, is ended, and each set runs by itself."""
     from outsample.sandbox import session as module
 
     plain = module.finish_batch
-    monkeypatch.setattr(module, "finish_batch", lambda *given: [*plain(*given)] * 2)
+    monkeypatch.setattr(module, "finish_batch", lambda *given: [*plain(*given)] * 4)
     sets = [{"fast": f} for f in (3, 4, 5)]
     with SandboxSession(PLAIN, data) as session:
         found = session.series(sets)
