@@ -25,6 +25,7 @@ def run(data, line):
         ("position.index = position.index + pd.Timedelta(days=4000)", 300),
         ("position.index = position.index[:-1].append(position.index[-1:] + pd.Timedelta(days=500))", 1),
         ("position.index = (position.index[:1] - pd.Timedelta(days=500)).append(position.index[1:])", 1),
+        ("d = position.index\nposition.index = d[:9].append(d[9:10] + pd.Timedelta(days=4000)).append(d[10:])", 1),
         ("position = position.iloc[::-1]\nposition.index = position.index - pd.Timedelta(days=4000)", 300),
     ],
 )

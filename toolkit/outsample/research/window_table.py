@@ -68,8 +68,7 @@ def window_table(
     """
     outside = _Outside.of(simulation, dates)
     windows = [choice.window for choice in choices]
-    known = outside.known
-    tests = [one.start + np.flatnonzero(known[one.start : one.stop]) for one in (window.test for window in windows)]
+    tests = [slice(window.test.start, window.test.stop) for window in windows]
     edges = np.array([(w.train.start, w.train.stop - 1, w.test.start, w.test.stop - 1) for w in windows])
     labels = ("train_start", "train_end", "test_start", "test_end")
     columns: dict[str, object] = {name: dates.take(edges[:, at]) for at, name in enumerate(labels)}
@@ -85,7 +84,7 @@ def window_table(
         columns[f"{where}_cagr"] = [metrics.cagr(part, periods_per_year=periods_per_year) for part in returns]
         columns[f"{where}_max_drawdown"] = [metrics.max_drawdown(part) for part in returns]
     columns["trades"] = [int(outside.entries[bars].sum()) for bars in tests]
-    columns["turnover"] = [float(np.nansum(outside.turnover[bars])) for bars in tests]
+    columns["turnover"] = [float(outside.turnover[bars].sum()) for bars in tests]
     growths = zip(columns["out_of_sample_cagr"], columns["in_sample_cagr"], strict=True)  # type: ignore[call-overload]
     columns["efficiency"] = [efficiency_of(outer, inner) for outer, inner in growths]
     return pd.DataFrame(columns)
@@ -100,7 +99,7 @@ def efficiency_of(outside: float, inside: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class _Outside:
-    """The stitched run on the bars that windows count.
+    """The stitched run on the bars that windows count; it covers all of their tests.
 
     Parameters
     ----------
@@ -116,24 +115,16 @@ class _Outside:
 
     @classmethod
     def of(cls, simulation: Simulation, dates: pd.DatetimeIndex) -> Self:
-        """Bring a simulation to these bars."""
-        bars = dates.as_unit("ns").asi8
-        stamps = simulation.dates.as_unit("ns").asi8
-        places = np.minimum(np.searchsorted(bars, stamps), len(bars) - 1)
-        there = bars[places] == stamps
-        begun = entry_bars(simulation.problem, simulation.record) - simulation.problem.plan.first
+        """Bring a simulation to these bars, of which it has some, one after another."""
+        plan, bars = simulation.problem.plan, len(simulation.dates)
+        begun = entry_bars(simulation.problem, simulation.record) - plan.first
         rows = (
             np.append(math.nan, simulation.returns.to_numpy()),  # there is none on its first bar
             simulation.turnover.to_numpy(),
-            np.bincount(begun, minlength=len(stamps)),
+            np.bincount(begun, minlength=bars),
         )
-        found = (np.full(len(bars), math.nan), np.full(len(bars), math.nan), np.zeros(len(bars), dtype=np.int64))
+        found = (np.full(len(dates), math.nan), np.full(len(dates), math.nan), np.zeros(len(dates), dtype=np.int64))
+        first = int(dates.searchsorted(simulation.dates[0]))
         for row, values in zip(found, rows, strict=True):
-            row[places[there]] = values[there]
+            row[first : first + bars] = values
         return cls(returns=found[0], turnover=found[1], entries=found[2])
-
-    @property
-    def known(self) -> np.ndarray:
-        """Where there is a return [bar]."""
-        found: np.ndarray = ~np.isnan(self.returns)
-        return found
