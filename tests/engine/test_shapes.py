@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from outsample.data import Dataset
+from outsample.data import Dataset, load
 from outsample.engine import sim
 
 COSTS = {"fee_ratio": 0.001, "tax_ratio": 0.002}
@@ -144,6 +144,17 @@ def test_hours_over_the_change_to_summer_time():
     here = sim(wanted, close, **COSTS)
     np.testing.assert_array_equal(there.equity.to_numpy(), here.equity.to_numpy())
     assert (there.trades["entry_date"].dt.tz_convert("UTC") == here.trades["entry_date"]).all()
+
+
+def test_a_result_can_be_named_without_naming_the_data():
+    """The dates of a simulation are an index of its own, also where they are all bars of the data."""
+    data = load("synthetic:2x40?seed=1")
+    result = sim(data.frame("close") > 0, data)
+    assert len(result.equity) == len(data.dates)
+    result.equity.index.name = "day"
+    assert data.dates.name != "day"
+    assert data.frame("close").index.name != "day"
+    assert sim(data.frame("close") > 0, data).equity.index.name != "day"
 
 
 def test_zones_are_not_mixed_in_silence():

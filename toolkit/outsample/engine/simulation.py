@@ -74,8 +74,8 @@ class Simulation:
     def dates(self) -> pd.DatetimeIndex:
         """Every bar of the evaluation."""
         plan, dates = self.problem.plan, self.problem.market.dates
-        # All bars are the mostly wanted ones, and a slice takes a twentieth of a short simulation.
-        return dates if (plan.first, plan.last) == (0, len(dates) - 1) else dates[plan.first : plan.last + 1]
+        # All of them, mostly: a view is an index of its own that takes an eighth of the time of a slice.
+        return dates.view() if (plan.first, plan.last) == (0, len(dates) - 1) else dates[plan.first : plan.last + 1]
 
     # -- what happened, bar by bar
 

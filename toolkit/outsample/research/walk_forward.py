@@ -9,7 +9,6 @@ stitched decisions are simulated *once*: costs at the seams, carried cash and st
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -113,13 +112,7 @@ class WalkForwardRun:
         return deflated(self.simulation.returns, evidence.n_trials, evidence.trials_variance)
 
 
-def run_walk_forward(
-    sweep: SweepRuns,
-    plan: Plan,
-    *,
-    on_done: Callable[[int, int], None] | None = None,
-    n_jobs: int | None = None,
-) -> WalkForwardRun:
+def run_walk_forward(sweep: SweepRuns, plan: Plan, *, n_jobs: int | None = None) -> WalkForwardRun:
     """Choose per window, stitch the decisions, and simulate them once.
 
     Parameters
@@ -127,8 +120,6 @@ def run_walk_forward(
     sweep : SweepRuns
         Every combination over the whole history.
     plan : Plan
-    on_done : callable, optional
-        Called with (done, total) after each window.
     n_jobs : int, optional
         Sandboxes at once, where `Plan.strict` runs anything again.
 
@@ -139,32 +130,32 @@ def run_walk_forward(
     """
     dates = _index(sweep)
     windows = check_windows(dates, plan)
-    choices = []
-    for choice in _strict_choices(sweep, windows, plan, n_jobs) if plan.strict else _choices(sweep, windows, plan):
-        choices.append(choice)
-        if on_done is not None:
-            on_done(len(choices), len(windows))
+    choices = _strict_choices(sweep, windows, plan, n_jobs) if plan.strict else _choices(sweep, windows, plan)
     spans = [Span(chosen=choice.chosen, begin=dates[choice.window.train.stop - 1]) for choice in choices]
     start = bar_before(sweep, dates[windows[0].test.start])  # equity begins a bar before the returns
     end = dates[windows[-1].test.stop - 1]
     simulation = stitched(sweep, spans, start=start, end=end, boundary=plan.boundary)
-    return WalkForwardRun(sweep=sweep, plan=plan, choices=tuple(choices), simulation=simulation)
+    return WalkForwardRun(sweep=sweep, plan=plan, choices=choices, simulation=simulation)
 
 
-def _choices(sweep: SweepRuns, windows: list[Window], plan: Plan) -> Iterator[WindowChoice]:
+def _choices(sweep: SweepRuns, windows: list[Window], plan: Plan) -> tuple[WindowChoice, ...]:
     found = choose_windows(sweep, [window.train for window in windows], plan.min_trades)
-    for window, (best, value) in zip(windows, found, strict=True):
-        chosen = None if best is None else sweep.combinations[best]
-        yield WindowChoice(window=window, chosen=chosen, objective=value)
+    return tuple(
+        WindowChoice(window=window, chosen=None if best is None else sweep.combinations[best], objective=value)
+        for window, (best, value) in zip(windows, found, strict=True)
+    )
 
 
-def _strict_choices(sweep: SweepRuns, windows: list[Window], plan: Plan, n_jobs: int | None) -> Iterator[WindowChoice]:
-    dates = _index(sweep)
+def _strict_choices(
+    sweep: SweepRuns, windows: list[Window], plan: Plan, n_jobs: int | None
+) -> tuple[WindowChoice, ...]:
+    dates, choices = _index(sweep), []
     for place, window in enumerate(windows):
         last = place + 1 == len(windows)
         until = dates[window.test.stop - 1 if last else windows[place + 1].train.stop - 1]
         found, value = choose_strictly(sweep, window, dates, until, plan.min_trades, n_jobs)
-        yield WindowChoice(window=window, chosen=found, objective=value)
+        choices.append(WindowChoice(window=window, chosen=found, objective=value))
+    return tuple(choices)
 
 
 def _index(sweep: SweepRuns) -> pd.DatetimeIndex:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -71,7 +71,7 @@ def window_table(
     tests = [slice(window.test.start, window.test.stop) for window in windows]
     edges = np.array([(w.train.start, w.train.stop - 1, w.test.start, w.test.stop - 1) for w in windows])
     labels = ("train_start", "train_end", "test_start", "test_end")
-    columns: dict[str, object] = {name: dates.take(edges[:, at]) for at, name in enumerate(labels)}
+    columns: dict[str, Any] = {name: dates.take(edges[:, at]) for at, name in enumerate(labels)}
     for name in names:
         columns[name] = [None if choice.chosen is None else choice.chosen.params[name] for choice in choices]
     columns["objective"] = [choice.objective for choice in choices]
@@ -85,7 +85,7 @@ def window_table(
         columns[f"{where}_max_drawdown"] = [metrics.max_drawdown(part) for part in returns]
     columns["trades"] = [int(outside.entries[bars].sum()) for bars in tests]
     columns["turnover"] = [float(outside.turnover[bars].sum()) for bars in tests]
-    growths = zip(columns["out_of_sample_cagr"], columns["in_sample_cagr"], strict=True)  # type: ignore[call-overload]
+    growths = zip(columns["out_of_sample_cagr"], columns["in_sample_cagr"], strict=True)
     columns["efficiency"] = [efficiency_of(outer, inner) for outer, inner in growths]
     return pd.DataFrame(columns)
 

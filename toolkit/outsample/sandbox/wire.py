@@ -113,13 +113,13 @@ def encode_batch(header: Mapping[str, object], labels: Labels, dtype: np.dtype, 
         "dtype": "bool" if dtype.kind == "b" else "float64",
         "tz": labels.zone,
     }
-    return _message({**header, "batch": len(tables), "frame": frame}, [labels.stamps, *tables])
+    return _message({**header, "batch": len(tables), "frame": frame}, [labels.stamps, b"".join(tables)])
 
 
 def _message(header: Mapping[str, object], body: Sequence[bytes]) -> list[bytes]:
     text = json.dumps(header, ensure_ascii=True, allow_nan=False).encode()
     length = sum(map(len, body))
-    return [_PREFIX.pack(MAGIC, len(text), length) + text, b"".join(body)]
+    return [_PREFIX.pack(MAGIC, len(text), length) + text, *body]
 
 
 def packed(values: np.ndarray) -> bytes:
